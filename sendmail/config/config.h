@@ -1,0 +1,109 @@
+/*
+ * The configuration: exactly one source, read once, never merged. The only
+ * user of ini.h. One key table drives parsing, `sendmailctl config` and the
+ * test that the man page names every key. Specified in sendmail.ini.5.
+ */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/buffer.h"
+#include "smtp/smtp.h"
+
+enum { SMARTHOSTS_MAX = 16, ALIASES_MAX = 500, LIST_MAX = 64 };
+
+/* A list of owned strings; at most LIST_MAX. */
+struct list {
+	char **items;
+	size_t count;
+};
+
+struct alias {
+	char *name; /* "root", "*" */
+	struct list targets;
+};
+
+struct smarthost {
+	char *name; /* of [smarthost NAME]; "" for the plain section */
+	char *host;
+	char *port;
+	enum smtp_tls tls;
+	bool tls_given;
+	char *ca_file, *ca_path;
+	char *user;
+	char *password; /* wherever it came from; NULL when there is no user */
+	char *password_file;
+	unsigned auth; /* SMTP_AUTH_ bits; 0 is `auth = none` */
+	bool auth_given;
+	bool insecure;
+	char *helo; /* never NULL after loading */
+	char *from; /* forced envelope and header From, or NULL */
+	int64_t connect_timeout, timeout; /* seconds */
+	char *maildir; /* deliver into this Maildir instead, or NULL */
+};
+
+enum queue_delivery { DELIVERY_NOW, DELIVERY_QUEUE };
+enum log_choice { LOG_CHOICE_SYSLOG, LOG_CHOICE_STDERR, LOG_CHOICE_FILE };
+
+struct config {
+	struct smarthost smarthosts[SMARTHOSTS_MAX]; /* in the order of the file; at least one */
+	size_t smarthost_count;
+	struct {
+		char *domain; /* never NULL after loading */
+		char *from, *from_name;
+		struct list keep_from;
+	} identity;
+	struct alias *aliases; /* owned; at most ALIASES_MAX */
+	size_t alias_count;
+	struct {
+		char *directory; /* absolute path, or NULL for `none` */
+		enum queue_delivery delivery;
+		int64_t wait; /* seconds */
+		int64_t max_message; /* bytes */
+	} queue;
+	struct {
+		char *target; /* "syslog", "stderr" or an absolute path */
+	} log;
+	char *source; /* where it came from: a path, or "environment variable NAME" */
+	bool personal; /* the user's own file or environment, not the system's */
+};
+
+/* What the world outside looks like; everything is an argument so that tests can make one up. */
+struct config_world {
+	const char *(*environment)(const char *name); /* getenv, or one that always answers NULL when privileged */
+	const char *home; /* of the calling user, from passwd; NULL when there is none */
+	const char *system_path; /* /etc/sendmail.ini */
+	const char *system_queue; /* /var/spool/sendmail-submit */
+	const char *mailname_path; /* /etc/mailname */
+	const char *host_name; /* gethostname() */
+	uid_t uid; /* effective */
+};
+
+enum config_result {
+	CONFIG_OK,
+	CONFIG_NONE, /* no source at all; the reason names the paths looked at */
+	CONFIG_BROKEN, /* "file:line: what is wrong, what to write instead" */
+};
+
+/*
+ * Finds and reads the one source: SENDMAIL_INI, SENDMAIL_CONFIG,
+ * SENDMAIL_SMARTHOST (with SENDMAIL_PASSWORD_FILE, SENDMAIL_FROM), the user's
+ * ~/.config/sendmail.ini, the system file. The result is complete (defaults,
+ * domain, helo, password read) and owned by the caller.
+ */
+enum config_result config_load(struct config *, const struct config_world *, struct reason *);
+/* The same for one text; name stands in messages. For SENDMAIL_CONFIG, tests and fuzzing. */
+enum config_result config_parse(
+    struct config *, const struct config_world *, const char *name, const char *text, size_t length, struct reason *);
+void config_free(struct config *);
+
+/* Appends the configuration in force as an ini text, secrets as `***`, the source as its first comment line. */
+void config_print(const struct config *, struct buffer *);
+/* The same as text that config_parse() reads back, secrets included, for `sendmailctl config --write`. */
+void config_write(const struct config *, struct buffer *);
+
+#endif

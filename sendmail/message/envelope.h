@@ -1,0 +1,78 @@
+/*
+ * The envelope: who sends, who receives, what became of each recipient, and
+ * the facts of the stored message that SMTP must know before MAIL.
+ */
+#ifndef MESSAGE_ENVELOPE_H
+#define MESSAGE_ENVELOPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	RECIPIENTS_MAX = 10000,
+	ADDRESS_MAX = 320, /* local part, '@' and domain: RFC 5321 4.5.3.1 with room for long local parts */
+	REPLY_TEXT_MAX = 400,
+	ID_MAX = 24,
+};
+
+/* Of one recipient. Zero is DEFERRED, so that forgetting to decide is safe. */
+enum verdict { DEFERRED, DELIVERED, FAILED };
+
+/* What a server (or we, with code 0) said. Text is one printable line. */
+struct reply {
+	int code; /* RFC 5321 4.2; 0: no reply, text says what happened instead */
+	char enhanced[12]; /* RFC 3463, "5.1.1"; empty when there was none */
+	char text[REPLY_TEXT_MAX];
+};
+
+struct recipient {
+	char *address; /* owned; wire form without brackets */
+	uint32_t hash; /* of the address, for finding duplicates */
+	enum verdict verdict;
+	struct reply reply;
+};
+
+/* Of header and body together, in the form they will have on the wire. */
+struct facts {
+	uint64_t size; /* bytes with CRLF line ends, without dot stuffing (RFC 1870) */
+	uint64_t lines; /* complete lines seen */
+	size_t longest_line; /* bytes without its line end */
+	bool eight_bit; /* a byte above 0x7f was seen */
+	size_t line_length; /* of the line being counted */
+};
+
+struct envelope {
+	char id[ID_MAX];
+	int64_t birth; /* seconds since 1970 */
+	unsigned long uid; /* who submitted it */
+	char *sender; /* owned; wire form, "" is the null sender */
+	char *message_id; /* owned; with its angle brackets, for the log; may be "" */
+	struct recipient *recipients; /* owned */
+	size_t count;
+	size_t room;
+	struct facts facts;
+	/* The connection broke between final dot and answer: a retry may deliver twice. */
+	bool maybe_sent;
+};
+
+void envelope_init(struct envelope *);
+void envelope_free(struct envelope *);
+/*
+ * Adds a recipient (address copied). A duplicate (same local part, same domain
+ * but for case) is left out. Returns the recipient (the old one for a
+ * duplicate), valid until the next add; NULL when RECIPIENTS_MAX is reached.
+ */
+struct recipient *envelope_add(struct envelope *, const char *address);
+/* How many recipients have this verdict. */
+size_t envelope_tally(const struct envelope *, enum verdict);
+/* Sets verdict and reply of every recipient that is still DEFERRED. */
+void envelope_settle(struct envelope *, enum verdict, const struct reply *);
+
+/* Counts bytes in stored form (LF line ends). */
+void facts_add(struct facts *, const char *bytes, size_t n);
+
+/* Fills a reply of our own: code 0 or an SMTP code, text made printable and cut. */
+void reply_set(struct reply *, int code, const char *enhanced, const char *text);
+
+#endif

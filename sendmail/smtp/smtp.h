@@ -1,0 +1,110 @@
+/*
+ * The SMTP client engine (RFC 5321, 6409): bytes in, bytes out. Pure: it holds
+ * no descriptor and knows no clock; whoever owns the connection moves the bytes
+ * and does what smtp_want() asks.
+ *
+ * Its heart is a FIFO of commands sent and not yet answered. Several envelopes
+ * may be handed in one after another on the same session; verdicts are written
+ * into them as answers arrive.
+ */
+#ifndef SMTP_SMTP_H
+#define SMTP_SMTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "message/envelope.h"
+
+enum smtp_tls { SMTP_TLS_IMPLICIT, SMTP_TLS_STARTTLS, SMTP_TLS_NONE };
+
+/* Bits of smtp_options.mechanisms; SMTP_AUTH_AUTO allows all, the engine picks the best offered. */
+enum { SMTP_AUTH_PLAIN = 1, SMTP_AUTH_LOGIN = 2, SMTP_AUTH_AUTO = 0xff };
+
+/* Everything is borrowed and must outlive the engine. */
+struct smtp_options {
+	const char *helo; /* argument of EHLO */
+	enum smtp_tls tls;
+	const char *user; /* NULL: no login */
+	const char *password; /* with user */
+	unsigned mechanisms;
+	unsigned timeout; /* seconds for an answer (RFC 5321 4.5.3.2 gives 300) */
+	unsigned final_timeout; /* seconds for the answer to the end of the message (600) */
+	/* May be NULL. One line of the dialogue without CRLF, secrets already replaced; from_server or ours. */
+	void (*trace)(void *context, bool from_server, const char *line);
+	void *trace_context;
+};
+
+/* What the engine needs now; bits. */
+enum {
+	SMTP_READ = 1, /* bytes from the server: smtp_input() */
+	SMTP_WRITE = 2, /* smtp_output() has bytes */
+	SMTP_SECURE = 4, /* do the TLS handshake now, then smtp_secured() */
+	SMTP_IDLE = 8, /* ready for smtp_mail() */
+	SMTP_BODY = 16, /* smtp_body() wanted for the current envelope */
+	SMTP_DONE = 32, /* nothing more to do: close. smtp_failure() tells whether all went well */
+};
+
+/* Why a session ended early. These are the smarthost's trouble, not the message's. */
+enum smtp_trouble {
+	SMTP_OK,
+	SMTP_CONNECTION, /* lost, timed out: set through smtp_lost() */
+	SMTP_REFUSED, /* greeting or EHLO refused, 421 */
+	SMTP_NO_TLS, /* STARTTLS not offered or refused */
+	SMTP_INJECTED, /* bytes behind the answer to STARTTLS (CVE-2011-0411) */
+	SMTP_NO_LOGIN, /* no common mechanism, or AUTH not offered */
+	SMTP_LOGIN, /* login refused; also 530 to MAIL */
+	SMTP_PROTOCOL, /* answers that are no SMTP */
+};
+
+struct smtp_failure {
+	enum smtp_trouble trouble;
+	const char *step; /* "greeting", "EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA", "end of message", ... */
+	struct reply reply; /* what was said, or code 0 and our own words */
+};
+
+struct smtp;
+
+struct smtp *smtp_new(const struct smtp_options *);
+void smtp_free(struct smtp *); /* NULL is fine; wipes secrets */
+
+/* Hands over bytes that came from the server. Any bytes at all are safe. */
+void smtp_input(struct smtp *, const char *bytes, size_t n);
+/* What to write; valid until the next call. smtp_sent() says how much of it went. */
+const char *smtp_output(struct smtp *, size_t *n);
+void smtp_sent(struct smtp *, size_t n);
+unsigned smtp_want(const struct smtp *);
+/* TLS stands and the certificate was verified. */
+void smtp_secured(struct smtp *);
+
+/*
+ * Begins a transaction (only when SMTP_IDLE). The envelope is borrowed until
+ * every recipient that was DEFERRED has its verdict or the session is over.
+ * Recipients that are not DEFERRED are left out. SIZE (RFC 1870) and 8BITMIME
+ * (RFC 6152) are judged from envelope->facts.
+ */
+void smtp_mail(struct smtp *, struct envelope *);
+/*
+ * The message in stored form (LF line ends), in blocks of at most SMTP_BLOCK
+ * bytes, only while smtp_want() has SMTP_BODY; last with the final block, which
+ * may be empty. Becomes BDAT chunks (RFC 3030) or DATA with dots doubled. Every
+ * message must end in LF.
+ */
+enum { SMTP_BLOCK = 16384 };
+void smtp_body(struct smtp *, const char *bytes, size_t n, bool last);
+/* No further message will come: QUIT travels with the last flight. */
+void smtp_quit(struct smtp *);
+
+/* The connection is gone (or must go); why is our own text. Ends the session. */
+void smtp_lost(struct smtp *, const char *why);
+
+/* Seconds the server has for the answer that is waited for; counts anew when smtp_step() changes. */
+unsigned smtp_timeout(const struct smtp *);
+/* Changes whenever another answer is waited for. */
+unsigned long smtp_step(const struct smtp *);
+/* Name of the step being waited for, for "no answer to STEP". */
+const char *smtp_step_name(const struct smtp *);
+/* What went wrong with the session; trouble SMTP_OK while nothing did. */
+const struct smtp_failure *smtp_failure(const struct smtp *);
+
+#endif
