@@ -1,22 +1,72 @@
 # sendmail-submit. GNU make and BSD make; no configure step.
 #
 #   make          builds sendmail/sendmail
-#   make demo     builds, sends a message to a throw-away smarthost, shows what arrived
-#   make test     every kind of test in small repetitions
-#   make test-long, fuzz, coverage, bench, install, uninstall, clean
+#   make demo     builds, sends messages to a throw-away smarthost, shows what arrived
+#   make test     every kind of test in small repetitions; make test-long: the full figures
+#   make fuzz     a minute for each fuzz target; make coverage: lines the fuzzers reach
+#   make bench    one message beside the least that a client can do
+#   make install, uninstall, clean
 #
 # CC, CFLAGS, LDFLAGS, PREFIX, DESTDIR and PKG_CONFIG_PATH are yours to set.
 
 PREFIX = /usr/local
-SYSCONFDIR = /etc
 CFLAGS = -O2 -g
 WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes
 HARDENING = -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+LANGUAGE = -std=c11 -D_GNU_SOURCE -Isendmail -Itests
 
+# The layers from the bottom up; each folder includes only what stands above it here.
 OBJECTS = \
 	sendmail/base/buffer.o \
+	sendmail/base/certificate.o \
 	sendmail/base/encode.o \
-	sendmail/base/log.o
+	sendmail/base/log.o \
+	sendmail/base/process.o \
+	sendmail/message/address.o \
+	sendmail/message/body.o \
+	sendmail/message/compose.o \
+	sendmail/message/date.o \
+	sendmail/message/envelope.o \
+	sendmail/message/header.o \
+	sendmail/message/origin.o \
+	sendmail/message/phrase.o \
+	sendmail/message/reader.o \
+	sendmail/message/recipients.o \
+	sendmail/smtp/capability.o \
+	sendmail/smtp/login.o \
+	sendmail/smtp/reply.o \
+	sendmail/smtp/smtp.o \
+	sendmail/smtp/transaction.o \
+	sendmail/config/complete.o \
+	sendmail/config/config.o \
+	sendmail/config/keys.o \
+	sendmail/config/load.o \
+	sendmail/config/print.o \
+	sendmail/config/secret.o \
+	sendmail/config/source.o \
+	sendmail/config/url.o \
+	sendmail/config/values.o \
+	sendmail/network/connection.o \
+	sendmail/network/explain.o \
+	sendmail/network/resolve.o \
+	sendmail/network/tls.o \
+	sendmail/queue/entry.o \
+	sendmail/queue/format.o \
+	sendmail/queue/queue.o \
+	sendmail/delivery/deliver.o \
+	sendmail/delivery/maildir.o \
+	sendmail/delivery/run.o \
+	sendmail/delivery/session.o \
+	sendmail/command/caller.o \
+	sendmail/command/control.o \
+	sendmail/command/mailq.o \
+	sendmail/command/options.o \
+	sendmail/command/status.o \
+	sendmail/command/submit.o
+
+UNIT_TESTS = \
+	build/unit/options \
+	build/unit/pages
 
 PROGRAM = sendmail/sendmail
 LIBRARY = build/libsubmit.a
@@ -25,27 +75,73 @@ all: $(PROGRAM)
 
 .SUFFIXES: .c .o
 
-# Every object depends on every header: the whole is small, and a stale object is worse than ten seconds.
 .c.o:
-	$(CC) -std=c11 -D_GNU_SOURCE -Isendmail $(WARNINGS) $(HARDENING) $$(cat build/cflags) $(CFLAGS) -c -o $@ $<
+	$(CC) $(LANGUAGE) $(WARNINGS) $(HARDENING) $$(cat build/cflags) $(CFLAGS) -c -o $@ $<
 
-$(PROGRAM): build/libs sendmail/main.o $(LIBRARY)
-	$(CC) $(CFLAGS) -pie -Wl,-z,relro,-z,now $(LDFLAGS) -o $@ sendmail/main.o $(LIBRARY) $$(cat build/libs)
+$(PROGRAM): sendmail/main.o $(LIBRARY)
+	$(CC) $(CFLAGS) -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS) -o $@ sendmail/main.o $(LIBRARY) $$(cat build/libs)
 
 $(LIBRARY): $(OBJECTS)
 	rm -f $@
 	ar rc $@ $(OBJECTS)
 
-$(OBJECTS) sendmail/main.o: build/libs build/headers
+# Every object depends on every header: the whole is small, and a stale object is worse than some seconds.
+$(OBJECTS) sendmail/main.o: build/libs sendmail/*/*.h
 
 # pkg-config runs once; a missing library is one sentence that names the package.
-build/libs: Makefile
-	@mkdir -p build
+build/libs: Makefile etc/find-libraries
+	@mkdir -p build/unit
 	@sh etc/find-libraries build
 
-build/headers: sendmail/*/*.h
-	@mkdir -p build
-	@touch $@
+$(UNIT_TESTS): $(LIBRARY) tests/unit/*.[ch]
+	$(CC) $(LANGUAGE) $(WARNINGS) $$(cat build/cflags) $(CFLAGS) -o $@ tests/unit/$(@F).c $(LIBRARY) $(LDFLAGS) $$(cat build/libs)
+
+build/smarthost: $(LIBRARY) tests/smarthost/*.[ch]
+	$(CC) $(LANGUAGE) $(WARNINGS) $$(cat build/cflags) $(CFLAGS) -o $@ tests/smarthost/*.c $(LIBRARY) $(LDFLAGS) $$(cat build/libs)
+
+build/measure: tests/measure.c
+	$(CC) $(LANGUAGE) $(WARNINGS) -O2 -static -o $@ tests/measure.c
+
+build/floor: $(LIBRARY) tests/bench/floor.c
+	$(CC) $(LANGUAGE) $(WARNINGS) $$(cat build/cflags) $(CFLAGS) -o $@ tests/bench/floor.c $(LIBRARY) $(LDFLAGS) $$(cat build/libs)
+
+# Everything that demo and test run; they install what is missing first and then make again.
+tests-built: $(PROGRAM) $(UNIT_TESTS) build/smarthost build/measure
+
+demo:
+	@tests/setup demo
+	@$(MAKE) $(PROGRAM) build/smarthost
+	@tests/demo
+
+test:
+	@tests/setup
+	@$(MAKE) tests-built
+	@tests/run
+
+test-long:
+	@tests/setup
+	@$(MAKE) tests-built
+	@tests/run --long
+
+fuzz:
+	@tests/setup
+	@tests/fuzz/build
+	@tests/fuzz/run 60
+
+coverage:
+	@tests/setup
+	@tests/fuzz/coverage
+
+bench: $(PROGRAM) build/smarthost build/floor build/measure
+	@tests/bench/run
+
+install: $(PROGRAM)
+	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' sh etc/install
+
+uninstall:
+	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' sh etc/uninstall
 
 clean:
 	rm -rf build sendmail/*.o sendmail/*/*.o $(PROGRAM)
+
+.PHONY: all tests-built demo test test-long fuzz coverage bench install uninstall clean

@@ -29,7 +29,7 @@ struct alias {
 
 struct smarthost {
 	char *name; /* of [smarthost NAME]; "" for the plain section */
-	char *host;
+	char *host; /* a name, an address or the absolute path of a unix socket */
 	char *port;
 	enum smtp_tls tls;
 	bool tls_given;
@@ -42,12 +42,12 @@ struct smarthost {
 	bool insecure;
 	char *helo; /* never NULL after loading */
 	char *from; /* forced envelope and header From, or NULL */
-	int64_t connect_timeout, timeout; /* seconds */
+	int64_t connect_timeout; /* seconds for all addresses; one of them has half of it */
+	int64_t timeout; /* seconds for one answer */
 	char *maildir; /* deliver into this Maildir instead, or NULL */
 };
 
 enum queue_delivery { DELIVERY_NOW, DELIVERY_QUEUE };
-enum log_choice { LOG_CHOICE_SYSLOG, LOG_CHOICE_STDERR, LOG_CHOICE_FILE };
 
 struct config {
 	struct smarthost smarthosts[SMARTHOSTS_MAX]; /* in the order of the file; at least one */
@@ -67,6 +67,7 @@ struct config {
 	} queue;
 	struct {
 		char *target; /* "syslog", "stderr" or an absolute path */
+		char *format; /* "text" */
 	} log;
 	char *source; /* where it came from: a path, or "environment variable NAME" */
 	bool personal; /* the user's own file or environment, not the system's */
@@ -78,7 +79,7 @@ struct config_world {
 	const char *home; /* of the calling user, from passwd; NULL when there is none */
 	const char *system_path; /* /etc/sendmail.ini */
 	const char *system_queue; /* /var/spool/sendmail-submit */
-	const char *mailname_path; /* /etc/mailname */
+	const char *mailname_path; /* /etc/mailname; may be NULL */
 	const char *host_name; /* gethostname() */
 	uid_t uid; /* effective */
 };
@@ -92,8 +93,11 @@ enum config_result {
 /*
  * Finds and reads the one source: SENDMAIL_INI, SENDMAIL_CONFIG,
  * SENDMAIL_SMARTHOST (with SENDMAIL_PASSWORD_FILE, SENDMAIL_FROM), the user's
- * ~/.config/sendmail.ini, the system file. The result is complete (defaults,
- * domain, helo, password read) and owned by the caller.
+ * ~/.config/sendmail.ini, the system file. An empty variable is
+ * not set. The result is complete (defaults, domain, helo, password read) and
+ * owned by the caller. Of a broken one only source, personal and the default
+ * queue.directory are left, so that the message can be kept; of none, nothing.
+ * Always fit for config_free().
  */
 enum config_result config_load(struct config *, const struct config_world *, struct reason *);
 /* The same for one text; name stands in messages. For SENDMAIL_CONFIG, tests and fuzzing. */
@@ -103,7 +107,12 @@ void config_free(struct config *);
 
 /* Appends the configuration in force as an ini text, secrets as `***`, the source as its first comment line. */
 void config_print(const struct config *, struct buffer *);
-/* The same as text that config_parse() reads back, secrets included, for `sendmailctl config --write`. */
-void config_write(const struct config *, struct buffer *);
+/*
+ * The same as text that config_parse() reads back, secrets included, for
+ * `sendmailctl config --write`; a password that came from a file stays there.
+ * False when a value does not fit into a line (a password of the URL with
+ * control characters or blanks at its ends): nothing to write to a file then.
+ */
+bool config_write(const struct config *, struct buffer *);
 
 #endif

@@ -59,11 +59,14 @@ enum compose_result {
 	COMPOSE_BAD_DATA, /* exit 65 */
 };
 
+enum { COMPOSED_MAX = 2 << 20 }; /* bytes of a completed header */
+
 /*
  * header: the lines that reader.h collected (LF ends, no empty line). Fills
  * envelope (sender, recipients, message_id; an address that cannot be used is a
  * recipient whose verdict is FAILED with code 553) and appends the new header
- * with its closing empty line to out. All recipients FAILED is still COMPOSE_OK.
+ * with its closing empty line to out, whose limit is lowered to COMPOSED_MAX.
+ * All recipients FAILED is still COMPOSE_OK.
  */
 enum compose_result compose(const struct buffer *header, const struct submission *, const struct identity *,
     const struct stamp *, struct envelope *, struct buffer *out, struct reason *);

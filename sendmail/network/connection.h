@@ -1,5 +1,6 @@
 /*
- * A connection to the smarthost: socket, deadline, TLS. The only user of tls.h.
+ * A connection to the smarthost: socket, deadline, TLS (through network/tls.h,
+ * whose source is the only user of libtls).
  *
  * Everything is non-blocking inside; calls that wait take a deadline in
  * milliseconds of clock_milliseconds(). Name and chain of the certificate are
@@ -14,6 +15,20 @@
 
 #include "base/buffer.h"
 
+/*
+ * How long the caller can be kept waiting. When end has passed in any wait here,
+ * over() is asked, once: false, and the wait goes on (in a child process, say);
+ * true, and all is over for this process: left is set, what waits and whatever
+ * is called later fails at once, and connection_close() sends nothing.
+ */
+struct patience {
+	int64_t end; /* of clock_milliseconds() */
+	bool (*over)(void *context);
+	void *context;
+	bool asked;
+	bool left;
+};
+
 /* Everything is borrowed and must outlive the connection. */
 struct connection_options {
 	const char *host; /* name, address, or an absolute path of a unix socket */
@@ -22,6 +37,7 @@ struct connection_options {
 	const char *ca_path; /* hashed directory; NULL: none. Both NULL: the system's */
 	unsigned address_timeout; /* seconds for one address */
 	unsigned connect_timeout; /* seconds for all of them */
+	struct patience *patience; /* NULL: endless */
 };
 
 enum connection_trouble {
@@ -38,17 +54,22 @@ struct connection;
 /* Milliseconds of the monotonic clock. */
 int64_t clock_milliseconds(void);
 
-/* Tries all addresses in turn. Returns NULL with trouble and reason; in plain text until connection_secure(). */
+/*
+ * Tries all addresses in turn. NULL with trouble and a reason "host:port: cause
+ * (address), ...; cure". In plain text until connection_secure().
+ */
 struct connection *connection_open(const struct connection_options *, enum connection_trouble *, struct reason *);
-/* Closes without waiting for the peer. NULL is fine. */
+/* Closes without waiting for the peer, telling it so if that goes at once. NULL is fine. */
 void connection_close(struct connection *);
 
 /*
  * TLS handshake on the open connection with full verification for options.host.
- * 0, or -1 with a reason that names cause and cure in the words of the
- * configuration (tls = starttls, ca_file, ...).
+ * 0, or -1 with a reason "cause (address); cure" in the words of the
+ * configuration (tls = starttls, ca_file, ...); then nothing moves any more.
  */
 int connection_secure(struct connection *, int64_t deadline, struct reason *);
+/* True when connection_secure() failed because of the certificate, so that describing it helps. */
+bool connection_distrusted(const struct connection *);
 /*
  * For the explanation after a failed verification only, on a new connection,
  * never followed by anything but connection_close(): a handshake without
@@ -58,10 +79,12 @@ int connection_secure(struct connection *, int64_t deadline, struct reason *);
 int connection_describe(struct connection *, int64_t deadline, struct buffer *);
 
 /*
- * Moves what can be moved now: at most one read into in (size bytes) and writes
- * of out, then waits until the deadline if nothing moved. Returns 1 when bytes
- * moved, 0 when the deadline passed or a signal came, -1 with a reason when the
- * connection is lost. *got and *sent count the bytes. want_read may be false.
+ * Moves what can be moved now: writes of out and at most one read into in (size
+ * bytes); waits until the deadline if nothing moved. Returns 1 when bytes moved,
+ * 0 when the deadline passed or a signal came, -1 with a short reason ("closed
+ * by the server") when the connection is lost, but never before all that the
+ * server said was read. *got and *sent count the bytes; what was not sent must
+ * be offered again. want_read may be false.
  */
 int connection_move(struct connection *, bool want_read, char *in, size_t size, size_t *got, const char *out,
     size_t length, size_t *sent, int64_t deadline, struct reason *);

@@ -16,7 +16,11 @@
 
 #include "message/envelope.h"
 
-enum smtp_tls { SMTP_TLS_IMPLICIT, SMTP_TLS_STARTTLS, SMTP_TLS_NONE };
+enum smtp_tls {
+	SMTP_TLS_IMPLICIT, /* TLS stands before the engine is made: its owner's business */
+	SMTP_TLS_STARTTLS, /* required: nothing but EHLO and STARTTLS goes in clear */
+	SMTP_TLS_NONE,
+};
 
 /* Bits of smtp_options.mechanisms; SMTP_AUTH_AUTO allows all, the engine picks the best offered. */
 enum { SMTP_AUTH_PLAIN = 1, SMTP_AUTH_LOGIN = 2, SMTP_AUTH_AUTO = 0xff };
@@ -59,7 +63,7 @@ enum smtp_trouble {
 
 struct smtp_failure {
 	enum smtp_trouble trouble;
-	const char *step; /* "greeting", "EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA", "end of message", ... */
+	const char *step; /* "greeting", "EHLO", "STARTTLS", "AUTH", "MAIL FROM", "RCPT TO", "DATA", "end of message", ... */
 	struct reply reply; /* what was said, or code 0 and our own words */
 };
 
@@ -70,7 +74,7 @@ void smtp_free(struct smtp *); /* NULL is fine; wipes secrets */
 
 /* Hands over bytes that came from the server. Any bytes at all are safe. */
 void smtp_input(struct smtp *, const char *bytes, size_t n);
-/* What to write; valid until the next call. smtp_sent() says how much of it went. */
+/* What to write; valid until the next call. smtp_sent() says how much of it went, before smtp_input() or smtp_lost(). */
 const char *smtp_output(struct smtp *, size_t *n);
 void smtp_sent(struct smtp *, size_t n);
 unsigned smtp_want(const struct smtp *);

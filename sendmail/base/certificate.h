@@ -1,0 +1,20 @@
+/*
+ * Reads of a certificate what libtls does not tell. The only user of openssl
+ * headers; libtls must be initialised first, because libcrypto called before it
+ * would read the file that OPENSSL_CONF names.
+ */
+#ifndef BASE_CERTIFICATE_H
+#define BASE_CERTIFICATE_H
+
+#include <stddef.h>
+
+struct buffer;
+
+/*
+ * Appends the DNS names and addresses (subjectAltName) of the first certificate
+ * in the PEM text, printable, as "a, b, c". Appends nothing when there are none
+ * or the text is no certificate.
+ */
+void certificate_names(struct buffer *, const void *pem, size_t length);
+
+#endif

@@ -1,0 +1,160 @@
+#include "command/caller.h"
+
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/process.h"
+
+#ifndef SYSTEM_CONFIG
+#define SYSTEM_CONFIG "/etc/sendmail.ini"
+#endif
+#define SYSTEM_QUEUE "/var/spool/sendmail-submit"
+#define MAILNAME "/etc/mailname"
+
+/* Read once, then removed: a child or a core must not hold them. */
+static const char *const secret_variables[] = { "SENDMAIL_CONFIG", "SENDMAIL_SMARTHOST" };
+
+static char *
+copy_or_null(const char *string)
+{
+	return string != NULL && string[0] != '\0' ? copy_string(string) : NULL;
+}
+
+void
+caller_init(struct caller *c)
+{
+	const struct passwd *pw = getpwuid(getuid());
+
+	memset(c, 0, sizeof(*c));
+	c->privileged = process_is_privileged();
+	snprintf(c->login, sizeof(c->login), "uid-%lu", (unsigned long)getuid());
+	if (pw != NULL) {
+		snprintf(c->login, sizeof(c->login), "%s", pw->pw_name);
+		c->gecos = copy_or_null(pw->pw_gecos);
+		c->home = copy_or_null(pw->pw_dir);
+	}
+	if (!c->privileged)
+		c->name = copy_or_null(getenv("NAME"));
+	if (gethostname(c->host, sizeof(c->host) - 1) < 0 || c->host[0] == '\0')
+		snprintf(c->host, sizeof(c->host), "localhost");
+}
+
+static const char *
+no_environment(const char *name)
+{
+	(void)name;
+	return NULL;
+}
+
+static const char *
+environment(const char *name)
+{
+	return getenv(name);
+}
+
+static void
+wipe_environment(void)
+{
+	for (size_t i = 0; i < sizeof(secret_variables) / sizeof(secret_variables[0]); i++) {
+		char *value = getenv(secret_variables[i]);
+
+		if (value != NULL)
+			explicit_bzero(value, strlen(value));
+		unsetenv(secret_variables[i]);
+	}
+}
+
+static void
+open_log(const char *target)
+{
+	struct reason reason;
+
+	if (strcmp(target, "stderr") == 0)
+		log_open(LOG_TO_STDERR, NULL);
+	else if (target[0] == '/' && log_open(LOG_TO_FILE, target) < 0) {
+		reason_set(&reason, "log file %s cannot be opened; logging to syslog", target);
+		log_note(LEVEL_WARNING, "log", reason.text);
+	}
+}
+
+int
+caller_configure(struct caller *c, struct reason *reason)
+{
+	const struct config_world world = {
+		.environment = c->privileged ? no_environment : environment,
+		.home = c->home,
+		.system_path = SYSTEM_CONFIG,
+		.system_queue = SYSTEM_QUEUE,
+		.mailname_path = MAILNAME,
+		.host_name = c->host,
+		.uid = geteuid(),
+	};
+	enum config_result result = config_load(&c->config, &world, reason);
+
+	wipe_environment();
+	if (result != CONFIG_OK)
+		return EX_CONFIG;
+	open_log(c->config.log.target);
+	return EX_OK;
+}
+
+void
+caller_free(struct caller *c)
+{
+	config_free(&c->config);
+	free(c->gecos);
+	free(c->home);
+	free(c->name);
+}
+
+void
+caller_identity(struct caller *c, struct identity *identity)
+{
+	const struct config *config = &c->config;
+	struct alias_row *aliases = allocate(config->alias_count, sizeof(*aliases));
+
+	for (size_t i = 0; i < config->alias_count; i++)
+		aliases[i] = (struct alias_row){
+			.name = config->aliases[i].name,
+			.targets = (const char *const *)config->aliases[i].targets.items,
+			.target_count = config->aliases[i].targets.count,
+		};
+	*identity = (struct identity){
+		.login = c->login,
+		.gecos = c->gecos,
+		.name = c->name,
+		.domain = config->identity.domain,
+		.host = c->host,
+		.from = config->identity.from,
+		.from_name = config->identity.from_name,
+		.forced_from = config->smarthosts[0].from,
+		.keep_from = (const char *const *)config->identity.keep_from.items,
+		.keep_from_count = config->identity.keep_from.count,
+		.aliases = aliases,
+		.alias_count = config->alias_count,
+		.uid = getuid(),
+	};
+}
+
+void
+identity_free(struct identity *identity)
+{
+	free((void *)identity->aliases);
+}
+
+void
+caller_stamp(const struct caller *c, const char *id, struct stamp *stamp)
+{
+	time_t now = time(NULL);
+	struct tm local;
+
+	*stamp = (struct stamp){ .now = now, .id = id };
+	if (!c->privileged && localtime_r(&now, &local) != NULL)
+		stamp->zone = (int)(local.tm_gmtoff / 60);
+}

@@ -1,0 +1,25 @@
+/*
+ * Exit status and the one line on stderr (sendmail.8, "Exit status").
+ */
+#ifndef COMMAND_STATUS_H
+#define COMMAND_STATUS_H
+
+#include "delivery/session.h"
+#include "message/envelope.h"
+
+enum fate {
+	FATE_SENT, /* every recipient accepted */
+	FATE_WAITING, /* someone is DEFERRED, nobody refused */
+	FATE_REFUSED, /* someone refused */
+};
+
+enum fate envelope_fate(const struct envelope *);
+
+/* The status of a message with refused recipients: 65, 67 or 69. */
+int refused_status(const struct envelope *);
+/* The status of a message that could neither be sent nor stored. */
+int unsent_status(const struct trouble *);
+/* Appends "to ADDRESS: what the server said; what to do (and N more)" for the recipients with this verdict. */
+void explain_recipients(const struct envelope *, enum verdict, struct buffer *);
+
+#endif

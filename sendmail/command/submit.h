@@ -1,0 +1,19 @@
+/*
+ * Submission: a message on stdin, from the first byte to the exit status.
+ */
+#ifndef COMMAND_SUBMIT_H
+#define COMMAND_SUBMIT_H
+
+#include "command/caller.h"
+#include "command/options.h"
+
+/*
+ * Reads stdin to its end, stores, delivers. Returns the exit status (sendmail.8)
+ * with a reason when it is not 0; with 0 the reason may hold a hint for a
+ * terminal, or is empty.
+ */
+int submit(struct caller *, const struct options *, struct reason *);
+/* Reads stdin to its end, so that the caller sees our reason and not a broken pipe. */
+void drain_stdin(void);
+
+#endif

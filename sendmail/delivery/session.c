@@ -1,0 +1,332 @@
+/*
+ * The engine says what it wants, the connection moves bytes, and this loop is
+ * all there is between them. The patience of the caller (see connection.h) may
+ * end in any wait: then the session is over here, because it lives on elsewhere.
+ */
+#include "delivery/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	READ_SIZE = 16384,
+	OUTPUT_ENOUGH = 4 * SMTP_BLOCK, /* unsent bytes above which the body waits */
+	DIAGNOSIS_SECONDS = 10, /* for the second look at a refused certificate */
+	GREETING_MILLISECONDS = 1000,
+	MESSAGE_SECONDS = 3600, /* no message holds a session longer, plus a second for ... */
+	SLOWEST_RATE = 1024, /* ... this many bytes */
+};
+
+struct session {
+	const struct smarthost *smarthost;
+	const struct session_hooks *hooks;
+	struct connection_options route;
+	struct smtp_options dialogue;
+	struct connection *connection;
+	struct smtp *smtp;
+	struct entry *entry; /* being sent */
+	off_t offset; /* of its next block */
+	unsigned long step; /* of the engine, when the deadline was set */
+	int64_t deadline; /* of this step */
+	int64_t limit; /* of everything up to here */
+	struct trouble trouble;
+};
+
+/* What each trouble of the dialogue means for us, and its cure. */
+static const struct {
+	enum smtp_trouble trouble;
+	enum trouble_kind kind;
+	const char *cure;
+} troubles[] = {
+	{ SMTP_CONNECTION, TROUBLE_SERVICE, "a later try may succeed" },
+	{ SMTP_REFUSED, TROUBLE_SERVICE, "a later try may succeed; if it lasts ask the provider" },
+	{ SMTP_NO_TLS, TROUBLE_SERVICE,
+	    "nothing was sent in clear; use tls = implicit with port = 465, or another port" },
+	{ SMTP_INJECTED, TROUBLE_SERVICE,
+	    "somebody may be tampering with the connection; use tls = implicit with port = 465" },
+	{ SMTP_NO_LOGIN, TROUBLE_LOGIN,
+	    "check port and tls: providers offer logins on 465 and 587; or set auth = none" },
+	{ SMTP_LOGIN, TROUBLE_LOGIN, "check user and password or password_file" },
+	{ SMTP_PROTOCOL, TROUBLE_PROTOCOL, "is this an SMTP server? check host and port" },
+};
+
+void
+reply_format(const struct reply *reply, char *out, size_t size)
+{
+	if (reply->code == 0)
+		snprintf(out, size, "%s", reply->text);
+	else
+		snprintf(out, size, "%d%s%s %s", reply->code, reply->enhanced[0] != '\0' ? " " : "", reply->enhanced,
+		    reply->text);
+}
+
+static void
+set_trouble(struct session *s, enum trouble_kind kind, const char *text)
+{
+	if (s->trouble.kind != TROUBLE_NONE)
+		return;
+	s->trouble.kind = kind;
+	reason_set(&s->trouble.reason, "%s", text);
+}
+
+/* The engine gave up: keeps its reason in our words. */
+static void
+note_failure(struct session *s)
+{
+	const struct smtp_failure *failure = smtp_failure(s->smtp);
+	char said[REPLY_TEXT_MAX + 32], text[REASON_MAX];
+
+	for (size_t i = 0; i < sizeof(troubles) / sizeof(troubles[0]); i++) {
+		if (troubles[i].trouble != failure->trouble)
+			continue;
+		reply_format(&failure->reply, said, sizeof(said));
+		snprintf(text, sizeof(text), "%s:%s %s: %s; %s", s->route.host, s->route.port, failure->step, said,
+		    troubles[i].cure);
+		set_trouble(s, troubles[i].kind, text);
+	}
+}
+
+/* The connection is of no use any more. */
+static void
+lose(struct session *s, const char *why)
+{
+	smtp_lost(s->smtp, why);
+}
+
+static void
+restart_deadline(struct session *s)
+{
+	s->step = smtp_step(s->smtp);
+	s->deadline = clock_milliseconds() + (int64_t)smtp_timeout(s->smtp) * 1000;
+}
+
+static bool
+left(const struct session *s)
+{
+	return s->hooks->patience != NULL && s->hooks->patience->left;
+}
+
+static void
+feed_body(struct session *s)
+{
+	char block[SMTP_BLOCK];
+	ssize_t n = entry_read(s->entry, block, sizeof(block), s->offset);
+
+	if (n < 0) {
+		set_trouble(s, TROUBLE_SYSTEM, "the stored message cannot be read; check the disk");
+		lose(s, "the stored message cannot be read");
+		return;
+	}
+	s->offset += n;
+	smtp_body(s->smtp, block, (size_t)n, (size_t)n < sizeof(block));
+}
+
+/* One exchange with the network. */
+static void
+move(struct session *s, bool reading)
+{
+	char in[READ_SIZE];
+	size_t got = 0, sent = 0, length;
+	const char *out = smtp_output(s->smtp, &length);
+	struct reason reason;
+	int64_t deadline;
+	int moved;
+
+	if (s->step != smtp_step(s->smtp))
+		restart_deadline(s);
+	deadline = s->deadline < s->limit ? s->deadline : s->limit;
+	moved = connection_move(s->connection, reading, in, sizeof(in), &got, out, length, &sent, deadline, &reason);
+	smtp_sent(s->smtp, sent);
+	if (got > 0)
+		smtp_input(s->smtp, in, got);
+	if (moved < 0) {
+		lose(s, reason.text);
+	} else if (moved == 0 && clock_milliseconds() >= deadline) {
+		reason_set(&reason, "no answer within %u seconds", smtp_timeout(s->smtp));
+		lose(s, reason.text);
+	} else if (sent > 0)
+		s->deadline = clock_milliseconds() + (int64_t)smtp_timeout(s->smtp) * 1000;
+}
+
+static void secure(struct session *s);
+
+/* Works until the engine wants one of the bits in goal or is done, or the caller's patience is over. */
+static void
+pump(struct session *s, unsigned goal)
+{
+	unsigned want;
+	size_t unsent;
+
+	while (!((want = smtp_want(s->smtp)) & (goal | SMTP_DONE)) && !left(s)) {
+		smtp_output(s->smtp, &unsent);
+		if (want & SMTP_SECURE)
+			secure(s);
+		else if ((want & SMTP_BODY) && unsent < OUTPUT_ENOUGH)
+			feed_body(s);
+		else
+			move(s, (want & SMTP_READ) != 0);
+	}
+	if (smtp_failure(s->smtp)->trouble != SMTP_OK)
+		note_failure(s);
+}
+
+/*
+ * A certificate was refused: looks at it once more on a connection of its own,
+ * without verification and without a single byte of login or mail, to be able
+ * to say what was wrong with it.
+ */
+static void
+describe_certificate(const struct session *refused, struct buffer *text)
+{
+	struct session s = *refused;
+	enum connection_trouble trouble;
+	struct reason reason;
+
+	s.dialogue.user = NULL;
+	s.dialogue.trace = NULL;
+	s.trouble.kind = TROUBLE_NONE;
+	s.limit = clock_milliseconds() + DIAGNOSIS_SECONDS * 1000;
+	s.connection = connection_open(&s.route, &trouble, &reason);
+	if (s.connection == NULL)
+		return;
+	s.smtp = smtp_new(&s.dialogue);
+	if (s.dialogue.tls == SMTP_TLS_STARTTLS)
+		pump(&s, SMTP_SECURE);
+	if (s.dialogue.tls == SMTP_TLS_IMPLICIT || (smtp_want(s.smtp) & SMTP_SECURE))
+		connection_describe(s.connection, s.limit, text);
+	smtp_free(s.smtp);
+	connection_close(s.connection);
+}
+
+/* The TLS handshake, of either kind. */
+static bool
+shake_hands(struct session *s)
+{
+	struct reason reason;
+	struct buffer text;
+	int64_t deadline = clock_milliseconds() + (int64_t)s->smarthost->timeout * 1000;
+
+	if (connection_secure(s->connection, deadline, &reason) == 0)
+		return true;
+	if (left(s))
+		return false;
+	buffer_init(&text, REASON_MAX);
+	buffer_format(&text, "%s:%s TLS: %s", s->route.host, s->route.port, reason.text);
+	if (connection_distrusted(s->connection)) {
+		buffer_add_string(&text, " (");
+		describe_certificate(s, &text);
+		buffer_add_string(&text, ")");
+	}
+	set_trouble(s, TROUBLE_SERVICE, buffer_string(&text));
+	buffer_free(&text);
+	return false;
+}
+
+static void
+secure(struct session *s)
+{
+	if (shake_hands(s))
+		smtp_secured(s->smtp);
+	else
+		lose(s, s->trouble.reason.text);
+}
+
+static bool
+connect_to_smarthost(struct session *s)
+{
+	static const enum trouble_kind kinds[] = {
+		[CONNECTION_UNKNOWN_HOST] = TROUBLE_HOST,
+		[CONNECTION_UNREACHABLE] = TROUBLE_SERVICE,
+		[CONNECTION_TLS] = TROUBLE_SERVICE,
+		[CONNECTION_LOST] = TROUBLE_SERVICE,
+		[CONNECTION_SYSTEM] = TROUBLE_SYSTEM,
+	};
+	enum connection_trouble trouble = CONNECTION_OK;
+	struct reason reason;
+
+	s->connection = connection_open(&s->route, &trouble, &reason);
+	if (s->connection != NULL)
+		return s->dialogue.tls != SMTP_TLS_IMPLICIT || shake_hands(s);
+	if (!left(s))
+		set_trouble(s, kinds[trouble], reason.text);
+	return false;
+}
+
+struct session *
+session_open(const struct smarthost *smarthost, const struct session_hooks *hooks)
+{
+	struct session *s = allocate(1, sizeof(*s));
+	unsigned timeout = (unsigned)smarthost->timeout;
+
+	s->smarthost = smarthost;
+	s->hooks = hooks;
+	s->route = (struct connection_options){
+		.host = smarthost->host,
+		.port = smarthost->port,
+		.ca_file = smarthost->ca_file,
+		.ca_path = smarthost->ca_path,
+		.address_timeout = (unsigned)(smarthost->connect_timeout + 1) / 2,
+		.connect_timeout = (unsigned)smarthost->connect_timeout,
+		.patience = hooks->patience,
+	};
+	s->dialogue = (struct smtp_options){
+		.helo = smarthost->helo,
+		.tls = smarthost->tls,
+		.user = smarthost->auth != 0 ? smarthost->user : NULL,
+		.password = smarthost->password,
+		.mechanisms = smarthost->auth,
+		.timeout = timeout,
+		.final_timeout = 2 * timeout,
+		.trace = hooks->trace,
+		.trace_context = hooks->trace_context,
+	};
+	s->limit = clock_milliseconds() + MESSAGE_SECONDS * 1000;
+	if (!connect_to_smarthost(s))
+		return s;
+	s->smtp = smtp_new(&s->dialogue);
+	restart_deadline(s);
+	pump(s, SMTP_IDLE);
+	return s;
+}
+
+bool
+session_usable(const struct session *s)
+{
+	return s->smtp != NULL && !left(s) && (smtp_want(s->smtp) & SMTP_IDLE) != 0;
+}
+
+void
+session_send(struct session *s, struct entry *entry, bool last)
+{
+	s->entry = entry;
+	s->offset = 0;
+	s->limit =
+	    clock_milliseconds() + (MESSAGE_SECONDS + (int64_t)(entry->envelope.facts.size / SLOWEST_RATE)) * 1000;
+	smtp_mail(s->smtp, &entry->envelope);
+	if (last)
+		smtp_quit(s->smtp);
+	pump(s, SMTP_IDLE);
+	s->entry = NULL;
+}
+
+const struct trouble *
+session_trouble(const struct session *s)
+{
+	return &s->trouble;
+}
+
+void
+session_close(struct session *s)
+{
+	if (s == NULL)
+		return;
+	if (session_usable(s)) {
+		smtp_quit(s->smtp);
+		s->limit = clock_milliseconds() + GREETING_MILLISECONDS;
+		pump(s, 0);
+	}
+	smtp_free(s->smtp);
+	connection_close(s->connection);
+	free(s);
+}

@@ -1,0 +1,57 @@
+/*
+ * A session with one smarthost: the pump that moves bytes between engine and
+ * connection, feeds the message, watches the deadlines, and puts into words
+ * what went wrong.
+ */
+#ifndef DELIVERY_SESSION_H
+#define DELIVERY_SESSION_H
+
+#include <stdbool.h>
+
+#include "base/buffer.h"
+#include "config/config.h"
+#include "network/connection.h"
+#include "queue/queue.h"
+
+/* The smarthost's trouble, not the message's: decides the exit status without a queue. */
+enum trouble_kind {
+	TROUBLE_NONE,
+	TROUBLE_HOST, /* unknown */
+	TROUBLE_SERVICE, /* unreachable, lost, refuses everybody, TLS */
+	TROUBLE_LOGIN,
+	TROUBLE_PROTOCOL,
+	TROUBLE_SYSTEM, /* ours: no descriptor, no CA store */
+};
+
+struct trouble {
+	enum trouble_kind kind;
+	struct reason reason; /* "host:port step: what was said; what to do" */
+};
+
+/* Everything borrowed, for as long as the session lives. */
+struct session_hooks {
+	void (*trace)(void *context, bool from_server, const char *line); /* NULL: silent */
+	void *trace_context;
+	struct patience *patience; /* NULL: endless */
+};
+
+struct session;
+
+/* Connects, secures, logs in. Never NULL; session_usable() tells whether a message can be handed in. */
+struct session *session_open(const struct smarthost *, const struct session_hooks *);
+bool session_usable(const struct session *);
+/*
+ * Sends one message: when it returns, verdicts and replies stand in
+ * entry->envelope; whoever is undecided is DEFERRED with the reason as its
+ * reply. last: no other message follows, QUIT travels with its end.
+ */
+void session_send(struct session *, struct entry *, bool last);
+/* TROUBLE_NONE while all is well. */
+const struct trouble *session_trouble(const struct session *);
+/* Says QUIT if the session still stands, closes. NULL is fine. */
+void session_close(struct session *);
+
+/* "550 5.1.1 text", or the text alone when no server said it. */
+void reply_format(const struct reply *, char *out, size_t size);
+
+#endif

@@ -1,0 +1,289 @@
+/*
+ * Two walks over the header. The first finds out what is there; then sender and
+ * recipients are decided; the second writes the new header: Received, the
+ * caller's fields through the row of their name, and what was missing.
+ */
+#include "message/compose.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "base/encode.h"
+#include "message/address.h"
+#include "message/date.h"
+#include "message/header.h"
+#include "message/origin.h"
+#include "message/phrase.h"
+#include "message/reader.h"
+#include "message/recipients.h"
+
+enum { MESSAGE_ID_MAX = 512 };
+
+struct composition {
+	const struct submission *submission;
+	const struct identity *identity;
+	const struct stamp *stamp;
+	const char *header, *header_end; /* the caller's */
+	struct envelope *envelope;
+	struct buffer *out;
+	unsigned seen; /* traits of the fields that are there and say something */
+};
+
+/* What a field is: bits, so that a few of them can be asked for at once. */
+enum trait {
+	ADDRESSES = 1 << 0, /* holds an address list; left out when it is empty, as RFC 5322 has no such field */
+	DROPPED = 1 << 1, /* never sent on */
+	TO = 1 << 2, /* -t finds recipients here */
+	RESENT_TO = 1 << 3, /* and here before all others */
+	FROM = 1 << 4,
+	DATE = 1 << 5,
+	MESSAGE_ID = 1 << 6,
+	RESENT = 1 << 7, /* the message is passed on by somebody */
+	RESENT_DATE = 1 << 8,
+	RESENT_MESSAGE_ID = 1 << 9,
+	STAMP = DATE | MESSAGE_ID | RESENT_DATE | RESENT_MESSAGE_ID, /* left out when it is blank, and made anew */
+};
+
+static void write_addresses(struct composition *, const struct field *);
+static void write_from(struct composition *, const struct field *);
+
+static const struct rule {
+	const char *name;
+	unsigned traits;
+	void (*write)(struct composition *, const struct field *); /* the value; NULL: as it is */
+} rules[] = {
+	{ "From", ADDRESSES | FROM, write_from },
+	{ "Sender", ADDRESSES, write_addresses },
+	{ "Reply-To", ADDRESSES, write_addresses },
+	{ "To", ADDRESSES | TO, write_addresses },
+	{ "Cc", ADDRESSES | TO, write_addresses },
+	{ "Bcc", ADDRESSES | TO | DROPPED, NULL },
+	{ "Date", DATE, NULL },
+	{ "Message-ID", MESSAGE_ID, NULL },
+	{ "Resent-From", ADDRESSES | RESENT, write_addresses },
+	{ "Resent-Sender", ADDRESSES | RESENT, write_addresses },
+	{ "Resent-To", ADDRESSES | RESENT | RESENT_TO, write_addresses },
+	{ "Resent-Cc", ADDRESSES | RESENT | RESENT_TO, write_addresses },
+	{ "Resent-Bcc", ADDRESSES | RESENT | RESENT_TO | DROPPED, NULL },
+	{ "Resent-Date", RESENT | RESENT_DATE, NULL },
+	{ "Resent-Message-ID", RESENT | RESENT_MESSAGE_ID, NULL },
+	{ "Return-Path", DROPPED, NULL },
+	{ "Content-Length", DROPPED, NULL },
+	{ NULL, 0, NULL },
+};
+
+/* The row of a field; the last one for a field without rules. */
+static const struct rule *
+rule_of(const struct field *field)
+{
+	const struct rule *rule = rules;
+
+	while (rule->name != NULL && !field_is(field, rule->name))
+		rule++;
+	return rule;
+}
+
+/* A group counts even when it is empty: "undisclosed-recipients:;". */
+static bool
+holds_addresses(const struct field *field)
+{
+	struct address_list list;
+	enum address_result result;
+	struct address a;
+
+	address_list_init(&list, field->value, field->value_length);
+	do
+		result = address_next(&list, &a);
+	while (result == ADDRESS_NULL);
+	return result != ADDRESS_END || list.group;
+}
+
+static bool
+is_missing(const struct rule *rule, const struct field *field)
+{
+	if ((rule->traits & ADDRESSES) != 0)
+		return !holds_addresses(field);
+	return (rule->traits & STAMP) != 0 && field_is_blank(field);
+}
+
+static void
+survey(struct composition *c)
+{
+	const char *at = c->header;
+	struct field field;
+
+	while (field_next(&at, c->header_end, &field)) {
+		const struct rule *rule = rule_of(&field);
+
+		if (is_missing(rule, &field))
+			continue;
+		if ((rule->traits & ~c->seen & MESSAGE_ID) != 0) {
+			char id[MESSAGE_ID_MAX];
+			const char *start = id;
+
+			printable(id, sizeof(id), field.value, field.value_length);
+			c->envelope->message_id = copy_string(start + (*start == ' '));
+		}
+		c->seen |= rule->traits;
+	}
+}
+
+static enum compose_result
+find_recipients(struct composition *c, struct reason *reason)
+{
+	const char *at = c->header;
+	unsigned wanted = (c->seen & RESENT_TO) != 0 ? RESENT_TO : TO;
+	struct recipients recipients;
+	struct field field;
+
+	recipients_init(&recipients, c->identity, c->envelope);
+	for (size_t i = 0; i < c->submission->recipient_count; i++)
+		recipients_add(&recipients, c->submission->recipients[i], strlen(c->submission->recipients[i]));
+	while (c->submission->from_header && field_next(&at, c->header_end, &field))
+		if ((rule_of(&field)->traits & wanted) != 0)
+			recipients_add(&recipients, field.value, field.value_length);
+	recipients_free(&recipients);
+	if (recipients.full) {
+		reason_set(reason, "more than %d recipients; send the message in several parts", RECIPIENTS_MAX);
+		return COMPOSE_BAD_DATA;
+	}
+	if (c->envelope->count == 0) {
+		reason_set(reason, "no recipients: name them as arguments, or use -t and a To, Cc or Bcc field");
+		return COMPOSE_NO_RECIPIENTS;
+	}
+	return COMPOSE_OK;
+}
+
+/* Copies a list, with the bare names in it completed. */
+static void
+write_addresses(struct composition *c, const struct field *field)
+{
+	const char *written = field->value;
+	struct address_list list;
+	enum address_result result;
+	struct address a;
+
+	address_list_init(&list, field->value, field->value_length);
+	while ((result = address_next(&list, &a)) != ADDRESS_END) {
+		if (result != ADDRESS_FOUND || !a.bare)
+			continue;
+		buffer_add(c->out, written, (size_t)(a.spec - written));
+		buffer_format(c->out, "%s@%s", a.text, c->identity->domain);
+		written = a.spec + a.spec_length;
+	}
+	buffer_add(c->out, written, (size_t)(field->value + field->value_length - written));
+}
+
+static void
+write_from(struct composition *c, const struct field *field)
+{
+	origin_rewrite(c->identity, field, c->out);
+}
+
+static void
+write_date(struct composition *c, const char *name)
+{
+	buffer_add_string(c->out, name);
+	date_add(c->out, c->stamp->now, c->stamp->zone);
+	buffer_add_char(c->out, '\n');
+}
+
+static void
+write_received(struct composition *c)
+{
+	char host[ADDRESS_MAX];
+
+	printable(host, sizeof(host), c->identity->host, strlen(c->identity->host));
+	buffer_format(c->out, "Received: by %s (sendmail-submit, from userid %lu)\n", host, c->identity->uid);
+	buffer_format(c->out, "\tid %s; ", c->stamp->id);
+	write_date(c, "");
+}
+
+/* One set of Resent fields stands together, at the top (RFC 5322 3.6.6). */
+static void
+write_missing_resent(struct composition *c)
+{
+	if ((c->seen & RESENT) == 0)
+		return;
+	if ((c->seen & RESENT_DATE) == 0)
+		write_date(c, "Resent-Date: ");
+	if ((c->seen & RESENT_MESSAGE_ID) == 0)
+		buffer_format(c->out, "Resent-Message-ID: <%s.resent@%s>\n", c->stamp->id, c->identity->domain);
+}
+
+static void
+write_fields(struct composition *c)
+{
+	const char *at = c->header;
+	struct field field;
+
+	while (field_next(&at, c->header_end, &field)) {
+		const struct rule *rule = rule_of(&field);
+
+		if ((rule->traits & DROPPED) != 0 || is_missing(rule, &field))
+			continue;
+		buffer_add(c->out, field.name, field.name_length);
+		buffer_add_char(c->out, ':');
+		if (rule->write != NULL)
+			rule->write(c, &field);
+		else
+			buffer_add(c->out, field.value, field.value_length);
+		buffer_add_char(c->out, '\n');
+	}
+}
+
+static void
+write_missing(struct composition *c, const char *sender)
+{
+	if ((c->seen & FROM) == 0) {
+		buffer_add_string(c->out, "From: ");
+		origin_add(c->identity, c->submission, sender, c->out);
+		buffer_add_char(c->out, '\n');
+	}
+	if ((c->seen & DATE) == 0)
+		write_date(c, "Date: ");
+	if ((c->seen & MESSAGE_ID) == 0) {
+		struct buffer id;
+
+		buffer_init(&id, MESSAGE_ID_MAX);
+		buffer_format(&id, "<%s@%s>", c->stamp->id, c->identity->domain);
+		c->envelope->message_id = copy_string(buffer_string(&id));
+		buffer_format(c->out, "Message-ID: %s\n", c->envelope->message_id);
+		buffer_free(&id);
+	}
+}
+
+enum compose_result
+compose(const struct buffer *header, const struct submission *submission, const struct identity *identity,
+    const struct stamp *stamp, struct envelope *envelope, struct buffer *out, struct reason *reason)
+{
+	struct composition c = { submission, identity, stamp, NULL, NULL, envelope, out, 0 };
+	char sender[ADDRESS_MAX + 1];
+	enum compose_result result;
+
+	if (header->overflow) {
+		reason_set(reason, "the header is larger than %d bytes", HEADER_MAX);
+		return COMPOSE_BAD_DATA;
+	}
+	if (out->limit > COMPOSED_MAX)
+		out->limit = COMPOSED_MAX;
+	if (origin_sender(identity, submission, sender, reason) != 0)
+		return COMPOSE_BAD_DATA;
+	c.header = header->length > 0 ? header->data : "";
+	c.header_end = c.header + header->length;
+	envelope->sender = copy_string(origin_allowed(identity, sender));
+	survey(&c);
+	result = find_recipients(&c, reason);
+	if (result != COMPOSE_OK)
+		return result;
+	write_received(&c);
+	write_missing_resent(&c);
+	write_fields(&c);
+	write_missing(&c, sender);
+	buffer_add_char(out, '\n');
+	if (out->overflow) {
+		reason_set(reason, "the completed header is larger than %d bytes", COMPOSED_MAX);
+		return COMPOSE_BAD_DATA;
+	}
+	return COMPOSE_OK;
+}

@@ -1,0 +1,131 @@
+/*
+ * The inside of the client engine, shared by smtp.c (the session) and
+ * transaction.c (the mail); nobody else includes it.
+ */
+#ifndef SMTP_ENGINE_H
+#define SMTP_ENGINE_H
+
+#include "base/buffer.h"
+#include "message/body.h"
+#include "smtp/capability.h"
+#include "smtp/login.h"
+#include "smtp/reply.h"
+#include "smtp/smtp.h"
+
+enum {
+	COMMAND_MAX = 998, /* of a command line without CRLF; longer arguments are refused */
+	FLIGHT_MAX = 4 * SMTP_BLOCK, /* unsent bytes above which nothing is added */
+	CHUNK_MAX = 2 * SMTP_BLOCK + 2, /* a block of nothing but LF, and the one that was missing */
+	OUTPUT_MAX = FLIGHT_MAX + 3 * SMTP_BLOCK,
+	EAGER_MAX = 65536, /* a larger message waits for the answers to RCPT before its first chunk */
+};
+
+enum verb {
+	VERB_GREETING, /* what the server says unasked counts as an answer, too */
+	VERB_EHLO,
+	VERB_HELO,
+	VERB_STARTTLS,
+	VERB_AUTH,
+	VERB_RSET,
+	VERB_MAIL,
+	VERB_RCPT,
+	VERB_DATA,
+	VERB_END, /* the dot */
+	VERB_CHUNK,
+	VERB_LAST_CHUNK,
+};
+
+/* What is sent next for a message. */
+enum stage {
+	STAGE_NONE, /* there is no message */
+	STAGE_RESET,
+	STAGE_SENDER,
+	STAGE_RECIPIENTS,
+	STAGE_DATA,
+	STAGE_GO_AHEAD, /* nothing: the answer to DATA is due */
+	STAGE_BODY,
+	STAGE_SENT, /* nothing: answers are due */
+};
+
+/* Of a recipient within its transaction. */
+enum fate { CLOSED, OPEN, ACCEPTED };
+
+struct transaction {
+	struct envelope *envelope; /* borrowed */
+	unsigned char *fates; /* owned; one enum fate a recipient */
+	size_t open, accepted; /* how many have this fate */
+	size_t next; /* recipient to be named next */
+	enum stage stage;
+	struct body_filter filter;
+};
+
+/* A command sent, or about to be, and not yet answered. */
+struct command {
+	enum verb verb;
+	struct transaction *transaction;
+	size_t recipient; /* of RCPT */
+	uint64_t end; /* where it ends among all bytes ever put out */
+};
+
+struct fifo {
+	struct command *ring; /* owned */
+	size_t head, count, room;
+};
+
+enum phase {
+	PHASE_LOGIN, /* greeting to AUTH: one command at a time */
+	PHASE_SECURE, /* TLS handshake wanted */
+	PHASE_READY, /* transactions */
+	PHASE_OVER, /* finished or failed; QUIT may be left to write */
+};
+
+struct smtp {
+	const struct smtp_options *options;
+	enum phase phase;
+	bool secure; /* STARTTLS was done */
+	bool quitting; /* no further message */
+	bool quit_sent;
+	bool unclean; /* the server holds a transaction that needs RSET */
+	bool response_owed; /* AUTH went without its initial response */
+	struct fifo pending;
+	struct reply_parser parser;
+	struct capabilities server;
+	struct login login;
+	struct transaction mail;
+	struct buffer line; /* the command being formatted */
+	struct buffer chunk; /* the BDAT chunk being made */
+	struct buffer output;
+	size_t sent; /* bytes of output that went */
+	uint64_t written; /* bytes that ever went */
+	unsigned long step;
+	struct smtp_failure failure;
+};
+
+/* Puts s->line out as a command to be answered; false when it cannot be sent. */
+bool smtp_command(struct smtp *, enum verb, size_t recipient);
+/* Puts n bytes out; smtp_expect() then says which answer they are due. */
+void smtp_expect(struct smtp *, enum verb, size_t recipient);
+void smtp_trace(const struct smtp *, bool from_server, const char *line);
+/* True while another command may be put out: this is all there is to pipelining. */
+bool smtp_may_send(const struct smtp *);
+void smtp_say_quit(struct smtp *);
+/* Ends the session. */
+void smtp_fail(struct smtp *, enum smtp_trouble, const struct reply *);
+/* The same in our own words: "WHAT: what the server said". */
+void smtp_protocol(struct smtp *, const char *what, const struct reply *);
+
+/* Puts out whatever may be sent now. */
+void mail_advance(struct smtp *);
+/* The session failed: everybody undecided stays deferred with this reply. */
+void mail_abandon(struct smtp *, enum smtp_trouble, const struct reply *);
+void mail_end(struct smtp *);
+
+/* What the answers mean: one function a verb. */
+void answer_reset(struct smtp *, const struct command *, const struct reply *);
+void answer_mail(struct smtp *, const struct command *, const struct reply *);
+void answer_recipient(struct smtp *, const struct command *, const struct reply *);
+void answer_data(struct smtp *, const struct command *, const struct reply *);
+void answer_end(struct smtp *, const struct command *, const struct reply *);
+void answer_chunk(struct smtp *, const struct command *, const struct reply *);
+
+#endif

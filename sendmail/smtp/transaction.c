@@ -1,0 +1,412 @@
+/*
+ * The transaction: MAIL, RCPT, DATA or BDAT, and the verdicts. Sending is a
+ * walk through stages, each putting out one command when smtp_may_send() lets
+ * it; so a server with PIPELINING gets them all in one flight and any other one
+ * at a time, without a second path. With CHUNKING even the body of a small
+ * message goes before the first answer.
+ *
+ * A recipient is OPEN until the server has answered for him, then ACCEPTED or
+ * CLOSED; only those ACCEPTED share the answer to the end of the message.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "smtp/engine.h"
+
+static void
+close_recipient(struct transaction *t, size_t i, enum verdict verdict, const struct reply *reply)
+{
+	if (t->fates[i] == CLOSED)
+		return;
+	if (t->fates[i] == OPEN)
+		t->open--;
+	else
+		t->accepted--;
+	t->fates[i] = CLOSED;
+	t->envelope->recipients[i].verdict = verdict;
+	t->envelope->recipients[i].reply = *reply;
+}
+
+static void
+close_all(struct transaction *t, enum verdict verdict, const struct reply *reply)
+{
+	for (size_t i = 0; i < t->envelope->count; i++)
+		close_recipient(t, i, verdict, reply);
+}
+
+static enum verdict
+verdict_of(const struct reply *reply)
+{
+	return reply->code < 400 ? DELIVERED : reply->code < 500 ? DEFERRED : FAILED;
+}
+
+static bool
+nobody_left(const struct transaction *t)
+{
+	return t->open == 0 && t->accepted == 0;
+}
+
+void
+mail_end(struct smtp *s)
+{
+	free(s->mail.fates);
+	s->mail = (struct transaction){ .stage = STAGE_NONE };
+}
+
+/* True when the server may have taken the message without telling us. */
+static bool
+may_have_arrived(const struct smtp *s)
+{
+	const struct fifo *f = &s->pending;
+
+	for (size_t i = 0; i < f->count; i++) {
+		const struct command *c = &f->ring[(f->head + i) % f->room];
+
+		if ((c->verb == VERB_END || c->verb == VERB_LAST_CHUNK) && s->written >= c->end)
+			return !nobody_left(c->transaction);
+	}
+	return false;
+}
+
+void
+mail_abandon(struct smtp *s, enum smtp_trouble trouble, const struct reply *why)
+{
+	struct reply reply = *why;
+
+	if (s->mail.stage == STAGE_NONE)
+		return;
+	/* A server that says 421 gives up what it has not answered (RFC 5321 3.8). */
+	if (trouble != SMTP_REFUSED && may_have_arrived(s)) {
+		s->mail.envelope->maybe_sent = true;
+		snprintf(reply.text, sizeof(reply.text),
+		    "%.*s (the whole message was sent, its answer is missing: it may arrive twice)",
+		    REPLY_TEXT_MAX - 100, why->text);
+	}
+	close_all(&s->mail, DEFERRED, &reply);
+	mail_end(s);
+}
+
+bool
+smtp_may_send(const struct smtp *s)
+{
+	return s->phase == PHASE_READY && s->output.length < FLIGHT_MAX &&
+	       (s->pending.count == 0 || (s->server.bits & CAN_PIPELINING) != 0);
+}
+
+/* Anything else would end the address early, and what follows would be read as a parameter. */
+static bool
+is_sendable(const char *address)
+{
+	bool quoted = false;
+
+	for (const char *c = address; *c != '\0'; c++) {
+		if (*c < ' ' || *c > '~' || (!quoted && strchr("<> ", *c) != NULL))
+			return false;
+		if (*c == '"')
+			quoted = !quoted;
+		else if (*c == '\\' && quoted && c[1] != '\0')
+			c++;
+	}
+	return !quoted;
+}
+
+static bool
+next_is_idle(struct smtp *s)
+{
+	if (s->quitting) {
+		smtp_say_quit(s);
+		s->phase = PHASE_OVER;
+	}
+	return false;
+}
+
+static bool
+next_is_reset(struct smtp *s)
+{
+	if (s->unclean) {
+		buffer_add_string(&s->line, "RSET");
+		smtp_command(s, VERB_RSET, 0);
+	}
+	s->unclean = false;
+	s->mail.stage = STAGE_SENDER;
+	return true;
+}
+
+static bool
+next_is_sender(struct smtp *s)
+{
+	struct transaction *t = &s->mail;
+	const char *sender = t->envelope->sender;
+	struct reply refused;
+
+	buffer_format(&s->line, "MAIL FROM:<%s>", sender);
+	if ((s->server.bits & CAN_SIZE) != 0)
+		buffer_format(&s->line, " SIZE=%llu", (unsigned long long)t->envelope->facts.size);
+	if ((s->server.bits & CAN_8BITMIME) != 0 && t->envelope->facts.eight_bit)
+		buffer_add_string(&s->line, " BODY=8BITMIME");
+	t->stage = STAGE_RECIPIENTS;
+	if (is_sendable(sender) && smtp_command(s, VERB_MAIL, 0))
+		return true;
+	buffer_clear(&s->line);
+	reply_set(&refused, 553, "5.1.7", "the sender's address cannot be written in SMTP");
+	close_all(t, FAILED, &refused);
+	return true;
+}
+
+static bool
+next_is_recipient(struct smtp *s)
+{
+	struct transaction *t = &s->mail;
+	struct reply refused;
+
+	while (t->next < t->envelope->count) {
+		size_t i = t->next++;
+		const char *address = t->envelope->recipients[i].address;
+
+		if (t->fates[i] != OPEN)
+			continue;
+		buffer_format(&s->line, "RCPT TO:<%s>", address);
+		if (is_sendable(address) && smtp_command(s, VERB_RCPT, i))
+			return true;
+		buffer_clear(&s->line);
+		reply_set(&refused, 553, "5.1.3", "the recipient's address cannot be written in SMTP");
+		close_recipient(t, i, FAILED, &refused);
+	}
+	t->stage = STAGE_DATA;
+	return true;
+}
+
+static bool
+next_is_data(struct smtp *s)
+{
+	struct transaction *t = &s->mail;
+	bool chunks = (s->server.bits & CAN_CHUNKING) != 0;
+
+	if (nobody_left(t)) {
+		t->stage = STAGE_SENT;
+		return true;
+	}
+	if (chunks && t->open > 0 && t->envelope->facts.size > EAGER_MAX)
+		return false;
+	t->filter = (struct body_filter){ .stuff_dots = !chunks };
+	t->stage = chunks ? STAGE_BODY : STAGE_GO_AHEAD;
+	if (!chunks) {
+		buffer_add_string(&s->line, "DATA");
+		smtp_command(s, VERB_DATA, 0);
+	}
+	return true;
+}
+
+static bool
+next_is_answer(struct smtp *s)
+{
+	(void)s;
+	return false;
+}
+
+/* A body nobody will get is not sent to its end. */
+static bool
+next_is_body(struct smtp *s)
+{
+	if (!nobody_left(&s->mail))
+		return false;
+	s->unclean = true;
+	s->mail.stage = STAGE_SENT;
+	return true;
+}
+
+static bool
+next_is_end(struct smtp *s)
+{
+	if (s->pending.count > 0) {
+		if (s->quitting)
+			smtp_say_quit(s);
+		return false;
+	}
+	mail_end(s);
+	return true;
+}
+
+/* What a stage sends next; true when it should be asked, or the next stage, again. */
+static bool (*const stages[])(struct smtp *) = {
+	[STAGE_NONE] = next_is_idle,
+	[STAGE_RESET] = next_is_reset,
+	[STAGE_SENDER] = next_is_sender,
+	[STAGE_RECIPIENTS] = next_is_recipient,
+	[STAGE_DATA] = next_is_data,
+	[STAGE_GO_AHEAD] = next_is_answer,
+	[STAGE_BODY] = next_is_body,
+	[STAGE_SENT] = next_is_end,
+};
+
+void
+mail_advance(struct smtp *s)
+{
+	while (smtp_may_send(s) && stages[s->mail.stage](s))
+		continue;
+}
+
+static bool
+fits(const struct smtp *s, struct envelope *envelope)
+{
+	char text[REPLY_TEXT_MAX];
+	struct reply refused;
+
+	if (s->server.size == 0 || envelope->facts.size <= s->server.size)
+		return true;
+	snprintf(text, sizeof(text), "message of %llu bytes is larger than the %llu bytes the smarthost accepts",
+	    (unsigned long long)envelope->facts.size, (unsigned long long)s->server.size);
+	reply_set(&refused, 552, "5.3.4", text);
+	envelope_settle(envelope, FAILED, &refused);
+	return false;
+}
+
+void
+smtp_mail(struct smtp *s, struct envelope *envelope)
+{
+	struct transaction *t = &s->mail;
+
+	if ((smtp_want(s) & SMTP_IDLE) == 0 || !fits(s, envelope))
+		return;
+	*t = (struct transaction){ .envelope = envelope, .stage = STAGE_RESET };
+	t->fates = allocate(envelope->count, 1);
+	for (size_t i = 0; i < envelope->count; i++) {
+		t->fates[i] = envelope->recipients[i].verdict == DEFERRED ? OPEN : CLOSED;
+		t->open += t->fates[i] == OPEN;
+	}
+	if (nobody_left(t))
+		mail_end(s);
+	mail_advance(s);
+}
+
+/* The end of the message is out; QUIT, when it is the last one, goes along. */
+static void
+finish(struct smtp *s, enum verb verb)
+{
+	smtp_expect(s, verb, 0);
+	s->mail.stage = STAGE_SENT;
+	mail_advance(s);
+}
+
+static void
+put_dot(struct smtp *s)
+{
+	smtp_trace(s, false, ".");
+	buffer_add_string(&s->output, ".\r\n");
+	finish(s, VERB_END);
+}
+
+static void
+put_chunk(struct smtp *s, bool last)
+{
+	char line[40];
+
+	snprintf(line, sizeof(line), "BDAT %zu%s", s->chunk.length, last ? " LAST" : "");
+	smtp_trace(s, false, line);
+	buffer_format(&s->output, "%s\r\n", line);
+	buffer_add(&s->output, s->chunk.data, s->chunk.length);
+	buffer_clear(&s->chunk);
+	if (last)
+		finish(s, VERB_LAST_CHUNK);
+	else
+		smtp_expect(s, VERB_CHUNK, 0);
+}
+
+void
+smtp_body(struct smtp *s, const char *bytes, size_t n, bool last)
+{
+	struct transaction *t = &s->mail;
+	bool chunks = !t->filter.stuff_dots;
+	struct buffer *out = chunks ? &s->chunk : &s->output;
+
+	if (t->stage != STAGE_BODY)
+		return;
+	if (n > SMTP_BLOCK || (smtp_want(s) & SMTP_BODY) == 0) {
+		smtp_lost(s, "the message came in larger blocks than the engine takes");
+		return;
+	}
+	body_filter(&t->filter, bytes, n, out);
+	if (last && t->filter.in_line)
+		body_filter(&t->filter, "\n", 1, out);
+	if (chunks)
+		put_chunk(s, last);
+	else if (last)
+		put_dot(s);
+}
+
+void
+answer_reset(struct smtp *s, const struct command *c, const struct reply *reply)
+{
+	(void)c;
+	if (reply->code >= 400)
+		smtp_fail(s, SMTP_REFUSED, reply);
+}
+
+/* RFC 4954 section 6: we are not, or no longer, logged in. */
+static bool
+wants_login(const struct reply *reply)
+{
+	return reply->code == 530 || reply->code == 535 || reply->code == 538;
+}
+
+void
+answer_mail(struct smtp *s, const struct command *c, const struct reply *reply)
+{
+	if (wants_login(reply))
+		smtp_fail(s, SMTP_LOGIN, reply);
+	else if (reply->code < 400)
+		s->unclean = true;
+	else
+		close_all(c->transaction, verdict_of(reply), reply);
+}
+
+void
+answer_recipient(struct smtp *s, const struct command *c, const struct reply *reply)
+{
+	struct transaction *t = c->transaction;
+
+	if (t->fates[c->recipient] == CLOSED)
+		return;
+	if (wants_login(reply)) {
+		smtp_fail(s, SMTP_LOGIN, reply);
+	} else if (reply->code < 400) {
+		t->fates[c->recipient] = ACCEPTED;
+		t->open--;
+		t->accepted++;
+	} else /* 552 means 452, too many recipients (RFC 5321 4.5.3.1.10) */
+		close_recipient(t, c->recipient, reply->code == 552 ? DEFERRED : verdict_of(reply), reply);
+}
+
+/* RFC 2920 3.1: a go-ahead nobody needs any more is answered by an empty message. */
+void
+answer_data(struct smtp *s, const struct command *c, const struct reply *reply)
+{
+	struct transaction *t = c->transaction;
+
+	if (reply->code >= 400) {
+		close_all(t, verdict_of(reply), reply);
+		t->stage = STAGE_SENT;
+	} else if (reply->code != 354) {
+		smtp_protocol(s, "an answer that does not fit", reply);
+	} else if (nobody_left(t)) {
+		put_dot(s);
+	} else
+		t->stage = STAGE_BODY;
+}
+
+void
+answer_end(struct smtp *s, const struct command *c, const struct reply *reply)
+{
+	close_all(c->transaction, verdict_of(reply), reply);
+	/* The dot always ends a transaction, a refused chunk never (RFC 3030 section 2). */
+	s->unclean = c->verb == VERB_LAST_CHUNK && reply->code >= 400;
+}
+
+void
+answer_chunk(struct smtp *s, const struct command *c, const struct reply *reply)
+{
+	(void)s;
+	if (reply->code >= 400)
+		close_all(c->transaction, verdict_of(reply), reply);
+}
