@@ -65,8 +65,29 @@ OBJECTS = \
 	sendmail/command/submit.o
 
 UNIT_TESTS = \
+	build/unit/address \
+	build/unit/body \
+	build/unit/buffer \
+	build/unit/compose \
+	build/unit/config \
+	build/unit/config_bad \
+	build/unit/connection \
+	build/unit/connection_explain \
+	build/unit/connection_tls \
+	build/unit/dialog \
+	build/unit/encode \
+	build/unit/envelope \
+	build/unit/header \
+	build/unit/log \
+	build/unit/message_rows \
 	build/unit/options \
-	build/unit/pages
+	build/unit/pages \
+	build/unit/process \
+	build/unit/queue \
+	build/unit/queue_format \
+	build/unit/reader \
+	build/unit/reply \
+	build/unit/smtp
 
 PROGRAM = sendmail/sendmail
 LIBRARY = build/libsubmit.a

@@ -2,6 +2,7 @@
  * sendmail, mailq, newaliases and sendmailctl: what am I called as, what is
  * asked, what came of it. Only here the program ends.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -121,6 +122,11 @@ run(struct caller *caller, const char *name, int argc, char **argv, struct reaso
 
 	if (strcmp(name, "sendmailctl") == 0)
 		return control(caller, argc, argv, reason);
+	/* The caller's folder may be deleted, unreadable or a trap; only sendmailctl takes names of files. */
+	if (chdir("/") < 0) {
+		reason_set(reason, "chdir /: %s", strerror(errno));
+		return EX_OSERR;
+	}
 	if (options_parse(&options, argc, argv, reason) < 0)
 		return EX_USAGE;
 	if (strcmp(name, "mailq") == 0)
@@ -141,7 +147,8 @@ main(int argc, char **argv)
 	bool verbose = false;
 	int status;
 
-	process_start();
+	if (process_start() < 0)
+		return EX_OSERR;
 	caller_init(&caller);
 	status = run(&caller, name, argc, argv, &reason, &verbose);
 	if (reason.text[0] != '\0' && (status != EX_OK || verbose || isatty(STDERR_FILENO)))

@@ -21,7 +21,6 @@ import os
 import pathlib
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -188,20 +187,10 @@ def measure_program():
 
 
 def certificates():
-    """build/certificates, made by tests/certificates; renewed after a day."""
+    """build/certificates, made by tests/certificates when they are not there."""
     folder = BUILD / 'certificates'
-    script = ROOT / 'tests' / 'certificates'
     with _build_lock():
-        good = folder / 'good.pem'
-        born = good.stat().st_mtime if good.exists() else 0
-        if born < script.stat().st_mtime or born < time.time() - 86400:
-            fresh = pathlib.Path(tempfile.mkdtemp(prefix='certificates-', dir=BUILD))
-            subprocess.run(['sh', script, fresh], check=True, stdout=subprocess.DEVNULL)
-            fresh.chmod(0o755)
-            if folder.exists():
-                folder.rename(f'{fresh}.old')
-            fresh.rename(folder)
-            shutil.rmtree(f'{fresh}.old', ignore_errors=True)
+        subprocess.run(['sh', ROOT / 'tests/certificates', folder], check=True)
     return folder
 
 

@@ -44,7 +44,9 @@ reallocate(void *old, size_t count, size_t size)
 {
 	void *p;
 
-	if (size != 0 && count > SIZE_MAX / size)
+	if (count == 0 || size == 0)
+		count = size = 1;
+	if (count > SIZE_MAX / size)
 		out_of_memory();
 	p = realloc(old, count * size);
 	if (p == NULL)

@@ -39,7 +39,7 @@ base64_decode(struct buffer *out, const char *text, size_t n)
 		size_t padding = 0;
 
 		for (size_t k = 0; k < 4; k++) {
-			const char *letter = memchr(base64_letters, text[i + k], 64);
+			const char *letter = text[i + k] != '\0' ? strchr(base64_letters, text[i + k]) : NULL;
 
 			if (letter == NULL && (text[i + k] != '=' || i + 4 != n || k < 2))
 				return false;

@@ -90,6 +90,7 @@ log_event(enum log_level level, const char *event, const struct log_field *field
 		openlog("sendmail", LOG_PID, LOG_MAIL);
 		syslog(levels[level].priority, "%s", buffer_string(&line));
 	} else {
+		line.limit++;
 		buffer_add_char(&line, '\n');
 		/* A log that cannot be written must not stop the mail. */
 		if (write(current == LOG_TO_FILE ? file : STDERR_FILENO, line.data, line.length) < 0)

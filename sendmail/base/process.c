@@ -61,6 +61,8 @@ reset_signals(void)
 	sigset_t none;
 
 	alarm(0);
+	signal(SIGALRM, SIG_IGN); /* drops one that is pending already */
+	signal(SIGALRM, SIG_DFL);
 	signal(SIGCHLD, SIG_DFL);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
@@ -76,7 +78,7 @@ process_start(void)
 	close_others();
 	reset_signals();
 	umask(077);
-	return chdir("/");
+	return 0;
 }
 
 int

@@ -1,6 +1,6 @@
 /*
  * What this process inherited and must not depend on: descriptors, signals,
- * umask, folder, privilege. Hostile or careless callers leave any of them odd.
+ * umask, privilege. Hostile or careless callers leave any of them odd.
  */
 #ifndef BASE_PROCESS_H
 #define BASE_PROCESS_H
@@ -10,7 +10,7 @@
 /*
  * To be called first in main: descriptors 0 to 2 are open (on /dev/null where
  * the caller closed them), all others closed; SIGPIPE and SIGXFSZ ignored,
- * SIGCHLD default, no signal blocked, no alarm pending; umask 077; folder "/".
+ * SIGCHLD default, no signal blocked, no alarm pending; umask 077.
  * 0, or -1 with errno when a missing descriptor could not be replaced.
  */
 int process_start(void);

@@ -27,16 +27,19 @@ static int
 write_config(struct caller *caller, const char *path, struct reason *reason)
 {
 	struct buffer text;
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	int status = EX_OK;
+	int fd, status = EX_OK;
 
+	buffer_init(&text, CONFIG_TEXT_MAX);
+	if (!config_write(&caller->config, &text)) {
+		reason_set(reason, "a value cannot be written in an ini file: put the password into a file of its own");
+		buffer_free(&text);
+		return EX_DATAERR;
+	}
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0) {
 		reason_set(reason, "%s: %s", path, strerror(errno));
-		return EX_CANTCREAT;
-	}
-	buffer_init(&text, CONFIG_TEXT_MAX);
-	config_write(&caller->config, &text);
-	if (write(fd, text.data, text.length) != (ssize_t)text.length || fsync(fd) < 0 || close(fd) < 0) {
+		status = EX_CANTCREAT;
+	} else if (write(fd, text.data, text.length) != (ssize_t)text.length || fsync(fd) < 0 || close(fd) < 0) {
 		reason_set(reason, "%s: %s", path, strerror(errno));
 		unlink(path);
 		status = EX_IOERR;

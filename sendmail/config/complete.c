@@ -102,7 +102,7 @@ complete_login(struct load *load, const struct part *part, struct smarthost *sma
 	if (password == 0 && file == 0)
 		return load_error(load, user, "user without password, write \"password_file = /path\"");
 	if (password != 0 && load->status != NULL &&
-	    secret_check(load->name, load->status, load->world->uid, load->private, &why) != 0)
+	    secret_check(load->name, load->status, load->world->uid, load->at_home, &why) != 0)
 		return load_error(load, password, "password: %s", why.text);
 	if (file != 0 && (smarthost->password = secret_read(smarthost->password_file, load->world->uid, &why)) == NULL)
 		return load_error(load, file, "password_file: %s", why.text);
@@ -200,12 +200,12 @@ complete_domain(struct load *load)
 }
 
 char *
-default_queue(const struct config_world *world, bool personal, bool from_file)
+default_queue(const struct config_world *world, bool personal, bool at_home)
 {
 	struct buffer path;
 	char *result;
 
-	if (!personal || (world->uid == 0 && !from_file))
+	if (!personal || (world->uid == 0 && !at_home))
 		return copy_string(world->system_queue);
 	if (world->home == NULL)
 		return NULL;
@@ -233,6 +233,6 @@ load_complete(struct load *load)
 			return -1;
 	}
 	if (load_line(part_of(load, SECTION_QUEUE), "directory") == 0)
-		config->queue.directory = default_queue(load->world, config->personal, load->status != NULL);
+		config->queue.directory = default_queue(load->world, config->personal, load->at_home);
 	return complete_domain(load);
 }

@@ -18,7 +18,7 @@ struct origin {
 	const char *name; /* in messages */
 	const char *source; /* config->source */
 	bool personal;
-	bool private; /* see struct load */
+	bool at_home; /* see struct load */
 	const struct stat *status;
 	const char *text; /* ini text of length bytes, or ... */
 	size_t length;
@@ -61,7 +61,7 @@ keep_queue_only(struct config *config, const struct config_world *world, const s
 	config_free(config);
 	config->source = copy_string(origin->source);
 	config->personal = origin->personal;
-	config->queue.directory = default_queue(world, origin->personal, origin->status != NULL);
+	config->queue.directory = default_queue(world, origin->personal, origin->at_home);
 }
 
 static enum config_result
@@ -72,7 +72,7 @@ load_origin(struct config *config, const struct config_world *world, const struc
 		.reason = reason,
 		.name = origin->name,
 		.status = origin->status,
-		.private = origin->private };
+		.at_home = origin->at_home };
 	int result;
 
 	*config = (struct config){ .source = copy_string(origin->source), .personal = origin->personal };
@@ -95,7 +95,7 @@ config_parse(struct config *config, const struct config_world *world, const char
 	return load_origin(config, world, &origin, reason);
 }
 
-/* Nobody else can make it true that a file he may not look at is there. */
+/* True when the caller may not even look whether the file is there. */
 static bool
 hidden(const char *path)
 {
@@ -116,7 +116,7 @@ load_file(struct config *config, const struct config_world *world, const char *p
 	struct stat status;
 	struct reason why;
 	struct origin origin = {
-		.name = path, .source = path, .personal = personal, .private = at_home, .status = &status
+		.name = path, .source = path, .personal = personal, .at_home = at_home, .status = &status
 	};
 	enum config_result result = CONFIG_BROKEN;
 	enum file_result read;
@@ -229,9 +229,9 @@ config_load(struct config *config, const struct config_world *world, struct reas
 		result = load_file(config, world, world->system_path, false, false, reason);
 	if (result == CONFIG_NONE)
 		reason_set(reason,
-		    "no configuration: there is neither %s%s%s; write one of them with [smarthost], host, user, "
-		    "password_file, from",
-		    world->home != NULL ? world->home : "", world->home != NULL ? "/.config/sendmail.ini nor " : "",
+		    "no configuration, looked for %s%s%s: write one with [smarthost], host, user, password_file and "
+		    "from",
+		    world->home != NULL ? world->home : "", world->home != NULL ? "/.config/sendmail.ini and " : "",
 		    world->system_path);
 	return result;
 }

@@ -93,11 +93,10 @@ enum config_result {
 /*
  * Finds and reads the one source: SENDMAIL_INI, SENDMAIL_CONFIG,
  * SENDMAIL_SMARTHOST (with SENDMAIL_PASSWORD_FILE, SENDMAIL_FROM), the user's
- * ~/.config/sendmail.ini, the system file. An empty variable is
- * not set. The result is complete (defaults, domain, helo, password read) and
- * owned by the caller. Of a broken one only source, personal and the default
- * queue.directory are left, so that the message can be kept; of none, nothing.
- * Always fit for config_free().
+ * ~/.config/sendmail.ini, the system file; an empty variable is not set. The
+ * result is complete (defaults, domain, helo, password read). Of a broken one
+ * only source, personal and the default queue.directory are left, so that the
+ * message can be kept; of none, nothing. Always to be freed with config_free().
  */
 enum config_result config_load(struct config *, const struct config_world *, struct reason *);
 /* The same for one text; name stands in messages. For SENDMAIL_CONFIG, tests and fuzzing. */

@@ -60,7 +60,7 @@ section_find(const char *title, enum section *section, const char **name)
 static bool
 smarthost_name_valid(const char *name)
 {
-	return strlen(name) <= 32 &&
+	return strlen(name) <= SMARTHOST_NAME_MAX &&
 	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") == strlen(name);
 }
 
@@ -109,7 +109,8 @@ load_open(struct load *load, const char *title, int line)
 	if (!section_find(title, &section, &name))
 		unknown_section(load, title, line);
 	else if ((title[0] != '\0' && title[strlen(title) - 1] == ' ') || !smarthost_name_valid(name))
-		load_error(load, line, "bad name in [%s], use up to 32 letters, digits, \"-\", \"_\" and \".\"", title);
+		load_error(load, line, "bad name in [%s], use up to %d letters, digits, \"-\", \"_\" and \".\"", title,
+		    SMARTHOST_NAME_MAX);
 	else if ((twin = part_find(load, section, name)) != NULL)
 		load_error(load, line, "[%s] was opened in line %d already, put its keys there%s", title, twin->line,
 		    section == SECTION_SMARTHOST ? " or write [smarthost NAME] for another one" : "");
@@ -140,9 +141,9 @@ unknown_key(struct load *load, const struct part *part, const char *name, int li
 static struct alias *
 alias_get(struct config *config, const char *name)
 {
-	for (struct alias *alias = config->aliases; alias < config->aliases + config->alias_count; alias++)
-		if (same_text(name, strlen(name), alias->name))
-			return alias;
+	for (size_t i = 0; i < config->alias_count; i++)
+		if (same_text(name, strlen(name), config->aliases[i].name))
+			return &config->aliases[i];
 	if (config->alias_count == ALIASES_MAX)
 		return NULL;
 	config->aliases = reallocate(config->aliases, config->alias_count + 1, sizeof(config->aliases[0]));

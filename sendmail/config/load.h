@@ -22,6 +22,7 @@ struct part {
 	int key_lines[KEYS_MAX]; /* where each key of the table stands; 0: not given */
 };
 
+enum { SMARTHOST_NAME_MAX = 32 };
 enum { PARTS_MAX = SMARTHOSTS_MAX + SECTION_COUNT };
 
 struct load {
@@ -31,7 +32,7 @@ struct load {
 	const char *name; /* what messages begin with */
 	bool from_url; /* messages have no line and name variables, not keys */
 	const struct stat *status; /* of the file; NULL: the text came from elsewhere */
-	bool private; /* a password in the file closes it to its group too */
+	bool at_home; /* the user's own file: a password in it closes it to its group too */
 	bool failed;
 	struct source source;
 	struct part parts[PARTS_MAX];
@@ -54,7 +55,10 @@ int load_url(struct load *, const char *url);
 
 /* Defaults, checks over several keys, the password, domain and helo. 0 or -1 with an error. */
 int load_complete(struct load *);
-/* Where the queue is when the configuration does not say; NULL: none. Owned by the caller. */
-char *default_queue(const struct config_world *, bool personal, bool from_file);
+/*
+ * Where the queue is when the configuration does not say: the system's, or that
+ * of the user (of root only with his own file at home). NULL: none. Owned by the caller.
+ */
+char *default_queue(const struct config_world *, bool personal, bool at_home);
 
 #endif

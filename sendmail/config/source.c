@@ -98,11 +98,12 @@ source_start(struct source *source, const char *text, size_t length)
 bool
 source_next(struct source *source, const char **line, size_t *length)
 {
-	const char *start = source->text + source->position, *end;
 	size_t left = source->length - source->position;
+	const char *start, *end;
 
 	if (left == 0)
 		return false;
+	start = source->text + source->position;
 	end = memchr(start, '\n', left);
 	*line = start;
 	*length = end != NULL ? (size_t)(end - start) : left;

@@ -8,7 +8,10 @@
 
 #include "config/load.h"
 
-enum { URL_LINE = 1 }; /* marks the keys as given */
+enum {
+	URL_LINE = 1, /* marks the keys as given */
+	URL_MAX = 4096,
+};
 
 #define EXAMPLE "smtps://user:password@host:465"
 
@@ -145,6 +148,9 @@ load_url(struct load *load, const char *url)
 	const struct smarthost *smarthost = part->base;
 
 	load->from_url = true;
+	if (strlen(url) > URL_MAX)
+		return load_error(
+		    load, 0, "longer than %d bytes, put the password into SENDMAIL_PASSWORD_FILE", URL_MAX);
 	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
 		const struct scheme *scheme = &schemes[i];
 		size_t length = strlen(scheme->prefix);

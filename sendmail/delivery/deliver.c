@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -124,20 +125,19 @@ delivery_try(struct delivery *d, struct entry *entry, bool last)
 {
 	struct envelope *envelope = &entry->envelope;
 	int64_t started = clock_milliseconds(), took;
-	bool waiting[RECIPIENTS_MAX];
+	bool *waiting = allocate(envelope->count, sizeof(*waiting));
 	bool tried;
 
 	for (size_t i = 0; i < envelope->count; i++)
 		waiting[i] = envelope->recipients[i].verdict == DEFERRED;
 	tried = attempt(d, entry, last);
-	if (left(d))
-		return false;
-	if (!tried)
+	if (!tried && !left(d))
 		defer_all(d, envelope);
 	took = clock_milliseconds() - started;
 	for (size_t i = 0; i < envelope->count; i++)
-		if (waiting[i])
+		if (waiting[i] && !left(d))
 			log_recipient(d, envelope, &envelope->recipients[i], took);
+	free(waiting);
 	return tried;
 }
 

@@ -37,7 +37,9 @@ run_item(struct delivery *d, struct queue *queue, const struct queue_item *item,
 		log_note(LEVEL_WARNING, "queue", reason.text);
 	if (state != ENTRY_OPEN)
 		return true;
-	if (queue_due(&entry, now)) {
+	if (envelope_tally(&entry.envelope, DEFERRED) == 0)
+		entry_settle(&entry); /* a crash came between the record and the removal */
+	else if (queue_due(&entry, now)) {
 		tried = delivery_try(d, &entry, false);
 		entry_settle(&entry);
 	}

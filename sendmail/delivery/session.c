@@ -13,7 +13,7 @@ enum {
 	READ_SIZE = 16384,
 	OUTPUT_ENOUGH = 4 * SMTP_BLOCK, /* unsent bytes above which the body waits */
 	DIAGNOSIS_SECONDS = 10, /* for the second look at a refused certificate */
-	GREETING_MILLISECONDS = 1000,
+	GOODBYE_SECONDS = 1, /* for QUIT to leave */
 	MESSAGE_SECONDS = 3600, /* no message holds a session longer, plus a second for ... */
 	SLOWEST_RATE = 1024, /* ... this many bytes */
 };
@@ -33,22 +33,25 @@ struct session {
 	struct trouble trouble;
 };
 
-/* What each trouble of the dialogue means for us, and its cure. */
+/* What each trouble of the dialogue means for us, and its cure; the first row that fits. */
 static const struct {
 	enum smtp_trouble trouble;
+	const char *plain_step; /* only in this step and only before TLS; NULL: always */
 	enum trouble_kind kind;
 	const char *cure;
 } troubles[] = {
-	{ SMTP_CONNECTION, TROUBLE_SERVICE, "a later try may succeed" },
-	{ SMTP_REFUSED, TROUBLE_SERVICE, "a later try may succeed; if it lasts ask the provider" },
-	{ SMTP_NO_TLS, TROUBLE_SERVICE,
+	{ SMTP_CONNECTION, "greeting", TROUBLE_SERVICE,
+	    "if this port speaks TLS from the first byte set tls = implicit" },
+	{ SMTP_CONNECTION, NULL, TROUBLE_SERVICE, "a later try may succeed" },
+	{ SMTP_REFUSED, NULL, TROUBLE_SERVICE, "a later try may succeed; if it lasts ask the provider" },
+	{ SMTP_NO_TLS, NULL, TROUBLE_SERVICE,
 	    "nothing was sent in clear; use tls = implicit with port = 465, or another port" },
-	{ SMTP_INJECTED, TROUBLE_SERVICE,
+	{ SMTP_INJECTED, NULL, TROUBLE_SERVICE,
 	    "somebody may be tampering with the connection; use tls = implicit with port = 465" },
-	{ SMTP_NO_LOGIN, TROUBLE_LOGIN,
+	{ SMTP_NO_LOGIN, NULL, TROUBLE_LOGIN,
 	    "check port and tls: providers offer logins on 465 and 587; or set auth = none" },
-	{ SMTP_LOGIN, TROUBLE_LOGIN, "check user and password or password_file" },
-	{ SMTP_PROTOCOL, TROUBLE_PROTOCOL, "is this an SMTP server? check host and port" },
+	{ SMTP_LOGIN, NULL, TROUBLE_LOGIN, "check user and password or password_file" },
+	{ SMTP_PROTOCOL, NULL, TROUBLE_PROTOCOL, "is this an SMTP server? check host and port" },
 };
 
 void
@@ -59,6 +62,13 @@ reply_format(const struct reply *reply, char *out, size_t size)
 	else
 		snprintf(out, size, "%d%s%s %s", reply->code, reply->enhanced[0] != '\0' ? " " : "", reply->enhanced,
 		    reply->text);
+}
+
+/* A deadline so many seconds from now. */
+static int64_t
+in_seconds(int64_t seconds)
+{
+	return clock_milliseconds() + seconds * 1000;
 }
 
 static void
@@ -78,12 +88,15 @@ note_failure(struct session *s)
 	char said[REPLY_TEXT_MAX + 32], text[REASON_MAX];
 
 	for (size_t i = 0; i < sizeof(troubles) / sizeof(troubles[0]); i++) {
-		if (troubles[i].trouble != failure->trouble)
+		if (troubles[i].trouble != failure->trouble ||
+		    (troubles[i].plain_step != NULL &&
+			(s->dialogue.tls == SMTP_TLS_IMPLICIT || strcmp(troubles[i].plain_step, failure->step) != 0)))
 			continue;
 		reply_format(&failure->reply, said, sizeof(said));
 		snprintf(text, sizeof(text), "%s:%s %s: %s; %s", s->route.host, s->route.port, failure->step, said,
 		    troubles[i].cure);
 		set_trouble(s, troubles[i].kind, text);
+		return;
 	}
 }
 
@@ -98,7 +111,7 @@ static void
 restart_deadline(struct session *s)
 {
 	s->step = smtp_step(s->smtp);
-	s->deadline = clock_milliseconds() + (int64_t)smtp_timeout(s->smtp) * 1000;
+	s->deadline = in_seconds(smtp_timeout(s->smtp));
 }
 
 static bool
@@ -146,7 +159,7 @@ move(struct session *s, bool reading)
 		reason_set(&reason, "no answer within %u seconds", smtp_timeout(s->smtp));
 		lose(s, reason.text);
 	} else if (sent > 0)
-		s->deadline = clock_milliseconds() + (int64_t)smtp_timeout(s->smtp) * 1000;
+		s->deadline = in_seconds(smtp_timeout(s->smtp));
 }
 
 static void secure(struct session *s);
@@ -186,7 +199,7 @@ describe_certificate(const struct session *refused, struct buffer *text)
 	s.dialogue.user = NULL;
 	s.dialogue.trace = NULL;
 	s.trouble.kind = TROUBLE_NONE;
-	s.limit = clock_milliseconds() + DIAGNOSIS_SECONDS * 1000;
+	s.limit = in_seconds(DIAGNOSIS_SECONDS);
 	s.connection = connection_open(&s.route, &trouble, &reason);
 	if (s.connection == NULL)
 		return;
@@ -204,8 +217,8 @@ static bool
 shake_hands(struct session *s)
 {
 	struct reason reason;
-	struct buffer text;
-	int64_t deadline = clock_milliseconds() + (int64_t)s->smarthost->timeout * 1000;
+	struct buffer text, seen;
+	int64_t deadline = in_seconds(s->smarthost->timeout);
 
 	if (connection_secure(s->connection, deadline, &reason) == 0)
 		return true;
@@ -213,11 +226,12 @@ shake_hands(struct session *s)
 		return false;
 	buffer_init(&text, REASON_MAX);
 	buffer_format(&text, "%s:%s TLS: %s", s->route.host, s->route.port, reason.text);
-	if (connection_distrusted(s->connection)) {
-		buffer_add_string(&text, " (");
-		describe_certificate(s, &text);
-		buffer_add_string(&text, ")");
-	}
+	buffer_init(&seen, REASON_MAX);
+	if (connection_distrusted(s->connection))
+		describe_certificate(s, &seen);
+	if (seen.length > 0)
+		buffer_format(&text, " (%s)", buffer_string(&seen));
+	buffer_free(&seen);
 	set_trouble(s, TROUBLE_SERVICE, buffer_string(&text));
 	buffer_free(&text);
 	return false;
@@ -281,7 +295,7 @@ session_open(const struct smarthost *smarthost, const struct session_hooks *hook
 		.trace = hooks->trace,
 		.trace_context = hooks->trace_context,
 	};
-	s->limit = clock_milliseconds() + MESSAGE_SECONDS * 1000;
+	s->limit = in_seconds(MESSAGE_SECONDS);
 	if (!connect_to_smarthost(s))
 		return s;
 	s->smtp = smtp_new(&s->dialogue);
@@ -301,8 +315,7 @@ session_send(struct session *s, struct entry *entry, bool last)
 {
 	s->entry = entry;
 	s->offset = 0;
-	s->limit =
-	    clock_milliseconds() + (MESSAGE_SECONDS + (int64_t)(entry->envelope.facts.size / SLOWEST_RATE)) * 1000;
+	s->limit = in_seconds(MESSAGE_SECONDS + (int64_t)(entry->envelope.facts.size / SLOWEST_RATE));
 	smtp_mail(s->smtp, &entry->envelope);
 	if (last)
 		smtp_quit(s->smtp);
@@ -323,7 +336,7 @@ session_close(struct session *s)
 		return;
 	if (session_usable(s)) {
 		smtp_quit(s->smtp);
-		s->limit = clock_milliseconds() + GREETING_MILLISECONDS;
+		s->limit = in_seconds(GOODBYE_SECONDS);
 		pump(s, 0);
 	}
 	smtp_free(s->smtp);

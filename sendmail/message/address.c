@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "message/ascii.h"
 
 enum { UNCLOSED_MAX = 16 };
 
@@ -24,28 +25,11 @@ struct cursor {
 
 static const char too_long[] = "address is too long";
 
+/* A blank, or a line end: in a list both are folding. */
 static bool
-is_blank(char c)
+is_space(char c)
 {
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-static bool
-is_control(char c)
-{
-	return (unsigned char)c < ' ' || c == 0x7f;
-}
-
-static bool
-is_letter_or_digit(char c)
-{
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-static bool
-is_atom(char c)
-{
-	return is_letter_or_digit(c) || (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL);
+	return is_blank(c) || c == '\n' || c == '\r';
 }
 
 static void
@@ -122,7 +106,7 @@ skip_gap(struct cursor *c)
 	const char *start = c->at, *closed;
 
 	while (c->at < c->end) {
-		if (is_blank(*c->at))
+		if (is_space(*c->at))
 			c->at++;
 		else if (*c->at == '(' && (closed = skip_comment(c->at, c->end)) != NULL)
 			c->at = closed;
@@ -168,7 +152,7 @@ why_not(char c)
 {
 	if (is_control(c))
 		return "control character in the address";
-	if (((unsigned char)c & 0x80) != 0)
+	if (is_eight_bit(c))
 		return "address is not ASCII (SMTPUTF8 is not supported)";
 	if (c == '"' || c == '(' || c == '<')
 		return "quote, comment or bracket never closes";
@@ -187,7 +171,7 @@ read_quoted(struct cursor *c, struct part *local)
 	for (c->at++; c->at < close - 1; c->at++) {
 		if (*c->at == '\\')
 			c->at++;
-		if (is_control(*c->at) || ((unsigned char)*c->at & 0x80) != 0)
+		if (is_control(*c->at) || is_eight_bit(*c->at))
 			return why_not(*c->at);
 		part_add(local, *c->at);
 	}
@@ -433,7 +417,7 @@ address_next(struct address_list *list, struct address *a)
 	while (list->at < list->end && result == ADDRESS_END) {
 		const char *start = list->at, *end;
 
-		if (is_blank(*start) || *start == ',' || *start == ';') {
+		if (is_space(*start) || *start == ',' || *start == ';') {
 			list->at++;
 			continue;
 		}
@@ -444,7 +428,7 @@ address_next(struct address_list *list, struct address *a)
 			continue;
 		}
 		list->at = end;
-		while (is_blank(end[-1]))
+		while (is_space(end[-1]))
 			end--;
 		*a = (struct address){ .start = start, .length = (size_t)(end - start) };
 		result = read_element(a);
@@ -481,7 +465,7 @@ address_name(const struct address *a, struct buffer *out)
 	for (; p < end; p = next) {
 		next = skip_enclosed(p, end);
 		if (next == NULL || next == p) {
-			add_name_byte(out, is_blank(*p) ? ' ' : *p);
+			add_name_byte(out, is_space(*p) ? ' ' : *p);
 			next = p + 1;
 		} else if (*p == '"')
 			add_enclosed(out, p + 1, next - 1);
@@ -515,7 +499,7 @@ address_join(char out[ADDRESS_MAX + 1], const char *local, const char *domain)
 	struct part parts[2] = { { .length = 0 }, { .length = 0 } };
 
 	for (; *local != '\0'; local++) {
-		if (is_control(*local) || ((unsigned char)*local & 0x80) != 0)
+		if (is_control(*local) || is_eight_bit(*local))
 			return false;
 		part_add(&parts[0], *local);
 	}

@@ -5,8 +5,8 @@
  */
 #include "message/compose.h"
 
+#include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/encode.h"
 #include "message/address.h"
@@ -106,6 +106,16 @@ is_missing(const struct rule *rule, const struct field *field)
 	return (rule->traits & STAMP) != 0 && field_is_blank(field);
 }
 
+/* For the log: on one line, without the blank behind the colon. */
+static char *
+copy_id(const struct field *field)
+{
+	char id[MESSAGE_ID_MAX];
+
+	printable(id, sizeof(id), field->value, field->value_length);
+	return copy_string(id[0] == ' ' ? id + 1 : id);
+}
+
 static void
 survey(struct composition *c)
 {
@@ -117,13 +127,8 @@ survey(struct composition *c)
 
 		if (is_missing(rule, &field))
 			continue;
-		if ((rule->traits & ~c->seen & MESSAGE_ID) != 0) {
-			char id[MESSAGE_ID_MAX];
-			const char *start = id;
-
-			printable(id, sizeof(id), field.value, field.value_length);
-			c->envelope->message_id = copy_string(start + (*start == ' '));
-		}
+		if ((rule->traits & MESSAGE_ID) != 0 && c->envelope->message_id == NULL)
+			c->envelope->message_id = copy_id(&field);
 		c->seen |= rule->traits;
 	}
 }
@@ -243,13 +248,11 @@ write_missing(struct composition *c, const char *sender)
 	if ((c->seen & DATE) == 0)
 		write_date(c, "Date: ");
 	if ((c->seen & MESSAGE_ID) == 0) {
-		struct buffer id;
+		char id[MESSAGE_ID_MAX];
 
-		buffer_init(&id, MESSAGE_ID_MAX);
-		buffer_format(&id, "<%s@%s>", c->stamp->id, c->identity->domain);
-		c->envelope->message_id = copy_string(buffer_string(&id));
-		buffer_format(c->out, "Message-ID: %s\n", c->envelope->message_id);
-		buffer_free(&id);
+		snprintf(id, sizeof(id), "<%s@%s>", c->stamp->id, c->identity->domain);
+		c->envelope->message_id = copy_string(id);
+		buffer_format(c->out, "Message-ID: %s\n", id);
 	}
 }
 

@@ -59,7 +59,7 @@ enum compose_result {
 	COMPOSE_BAD_DATA, /* exit 65 */
 };
 
-enum { COMPOSED_MAX = 2 << 20 }; /* bytes of a completed header */
+enum { COMPOSED_MAX = (2 << 20) - 1 }; /* bytes of a completed header; with its terminator a power of two */
 
 /*
  * header: the lines that reader.h collected (LF ends, no empty line). Fills

@@ -7,12 +7,7 @@
 #include <string.h>
 
 #include "base/encode.h"
-
-static bool
-is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
+#include "message/ascii.h"
 
 /* The line end that closes the field at p: the first one without a blank behind it. */
 static const char *

@@ -9,26 +9,9 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "message/ascii.h"
 
 enum { WORD_MAX = 69 /* RFC 2047 section 2: 75 a word, 76 a line, and "From: " stands before the first */ };
-
-static bool
-is_control(char c)
-{
-	return (unsigned char)c < ' ' || c == 0x7f;
-}
-
-static bool
-is_eight_bit(char c)
-{
-	return ((unsigned char)c & 0x80) != 0;
-}
-
-static bool
-is_letter_or_digit(char c)
-{
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
 
 /* Copies the name with controls as blanks, runs of blanks as one, none at the ends. */
 static void
@@ -119,17 +102,15 @@ add_encoded(struct buffer *out, const char *name)
 	buffer_free(&character);
 }
 
-/* One atom, or words some of which are encoded already: quotes would keep them from being decoded. */
+/* Not for one atom, nor for words some of which are encoded: quotes would keep them from being decoded. */
 static bool
 needs_quotes(const char *name)
 {
 	bool encoded = strstr(name, "=?") != NULL && strstr(name, "?=") != NULL;
 
-	for (; *name != '\0'; name++)
-		if (!is_letter_or_digit(*name) &&
-		    strchr(encoded ? " !#$%&'*+-/=?^_`{|}~" : "!#$%&'*+-/=?^_`{|}~", *name) == NULL)
-			return true;
-	return false;
+	while (is_atom(*name) || (encoded && *name == ' '))
+		name++;
+	return *name != '\0';
 }
 
 static void

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "message/ascii.h"
 
 /* More CRs in a row than this are blanks at once, or a file full of them would be held back. */
 enum { CARRIAGE_RETURNS_MAX = 64 };
@@ -23,12 +24,6 @@ enum line {
 struct output {
 	struct buffer *header, *body;
 };
-
-static bool
-is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
 
 static bool
 is_name(char c)

@@ -225,7 +225,9 @@ write_facts(const struct entry *entry, struct reason *reason)
 		return reason_set(
 		    reason, "the message is empty, larger than %d MiB, or not what was counted", FILE_LIMIT >> 20);
 	format_facts(facts, &entry->envelope);
-	return overwrite(entry, FACTS_OFFSET, facts, sizeof(facts), true) == 0 ? 0 : failed(entry, "write", reason);
+	return overwrite(entry, FACTS_OFFSET, facts, sizeof(facts), true) == 0
+		   ? 0
+		   : failed(entry, "write a message", reason);
 }
 
 /* Moves from tmp/ to new/, never over another file where the system can promise that. */
@@ -524,8 +526,7 @@ entry_open(struct entry *entry, struct queue *queue, const struct queue_item *it
 	if (state == ENTRY_OPEN)
 		state = read_file(entry, &st, item->id, &why);
 	if (state == ENTRY_FOREIGN)
-		reason_set(
-		    reason, "%s/%s in %s: %s", item->folder == 'c' ? "cur" : "new", item->name, queue->path, why.text);
+		reason_set(reason, "%s/%s/%s: %s", queue->path, folder_name(item->folder), item->name, why.text);
 	if (state != ENTRY_OPEN)
 		entry_close(entry);
 	return state;

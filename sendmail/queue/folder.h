@@ -20,8 +20,9 @@ struct queue {
 	uid_t owner; /* of the directory */
 };
 
-/* The open folder of a letter ('t', 'n', 'c'). */
+/* The open folder of a letter ('t', 'n', 'c'), and its name. */
 int queue_folder(const struct queue *, char letter);
+const char *folder_name(char letter);
 /*
  * Opens a folder of the Maildir, making it (0700, durable) when it is missing.
  * path: from the queue's directory, of which the last part lies in parent. -1 with a reason.

@@ -170,14 +170,26 @@ queue_close(struct queue *queue)
 	free(queue);
 }
 
-int
-queue_folder(const struct queue *queue, char letter)
+static size_t
+folder_row(char letter)
 {
 	size_t i = 0;
 
 	while (folders[i].letter != letter)
 		i++;
-	return queue->folders[i];
+	return i;
+}
+
+int
+queue_folder(const struct queue *queue, char letter)
+{
+	return queue->folders[folder_row(letter)];
+}
+
+const char *
+folder_name(char letter)
+{
+	return folders[folder_row(letter)].name;
 }
 
 void

@@ -16,7 +16,7 @@
 #include "base/buffer.h"
 #include "message/envelope.h"
 
-enum { ENTRY_NAME_MAX = ID_MAX + 64 }; /* an id and the flags of a mail reader */
+enum { ENTRY_NAME_MAX = ID_MAX + 24 }; /* an id, ":2," and every flag of a mail reader */
 
 struct queue;
 

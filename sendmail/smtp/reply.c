@@ -72,14 +72,16 @@ join(struct reply_parser *p)
 	struct reply *reply = &p->reply;
 	const char *text = reply_line_text(p);
 	size_t left = p->line.length - (size_t)(text - p->line.data), used = strlen(reply->text);
-	size_t code = enhanced_length(text, reply->code);
+	size_t skipped = enhanced_length(text, reply->code);
 
-	if (code > 0 && reply->enhanced[0] == '\0')
-		printable(reply->enhanced, sizeof(reply->enhanced), text, code);
-	code += strspn(text + code, " \t");
+	if (skipped > 0 && reply->enhanced[0] == '\0')
+		printable(reply->enhanced, sizeof(reply->enhanced), text, skipped);
+	skipped += strspn(text + skipped, " \t\r");
+	if (skipped == left)
+		return;
 	if (used > 0 && used + 1 < sizeof(reply->text))
 		reply->text[used++] = ' ';
-	printable(reply->text + used, sizeof(reply->text) - used, text + code, left - code);
+	printable(reply->text + used, sizeof(reply->text) - used, text + skipped, left - skipped);
 }
 
 static enum reply_event

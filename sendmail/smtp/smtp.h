@@ -63,7 +63,7 @@ enum smtp_trouble {
 
 struct smtp_failure {
 	enum smtp_trouble trouble;
-	const char *step; /* "greeting", "EHLO", "STARTTLS", "AUTH", "MAIL FROM", "RCPT TO", "DATA", "end of message", ... */
+	const char *step; /* "greeting", "EHLO", "AUTH", "MAIL FROM", "RCPT TO", "DATA", "end of message", ... */
 	struct reply reply; /* what was said, or code 0 and our own words */
 };
 
@@ -74,8 +74,9 @@ void smtp_free(struct smtp *); /* NULL is fine; wipes secrets */
 
 /* Hands over bytes that came from the server. Any bytes at all are safe. */
 void smtp_input(struct smtp *, const char *bytes, size_t n);
-/* What to write; valid until the next call. smtp_sent() says how much of it went, before smtp_input() or smtp_lost(). */
+/* What to write; valid until the next call. */
 const char *smtp_output(struct smtp *, size_t *n);
+/* How much of it went; to be told before the smtp_input() or smtp_lost() that followed it. */
 void smtp_sent(struct smtp *, size_t n);
 unsigned smtp_want(const struct smtp *);
 /* TLS stands and the certificate was verified. */

@@ -18,7 +18,7 @@ ALLOWED = {
 # A foreign header and the one file that may include it.
 SINGLE_USER = {
     'tls.h': 'sendmail/network/tls.c',
-    'ini.h': 'sendmail/config/config.c',
+    'ini.h': 'sendmail/config/load.c',
     'syslog.h': 'sendmail/base/log.c',
     'openssl/': 'sendmail/base/certificate.c',
 }

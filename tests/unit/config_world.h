@@ -19,6 +19,8 @@ struct variable {
 	const char *name, *value;
 };
 
+enum { SOMEBODY = 54321 }; /* a uid that root can become */
+
 static struct variable variables[4];
 static char folder[64], home[80], system_path[80];
 

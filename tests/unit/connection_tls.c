@@ -88,6 +88,24 @@ secure_echo(int fd, const void *argument)
 		tls_close(tls);
 }
 
+/* More than the system buffers for a socket. */
+enum { ONE_WAY = 16 * MEBIBYTE };
+
+/* Takes everything before it says a word. */
+static void
+swallow(int fd, const void *argument)
+{
+	struct tls *tls = accept_tls(fd, argument);
+	char bytes[3000];
+	ssize_t n;
+	size_t total = 0;
+
+	while (tls != NULL && total < ONE_WAY && (n = tls_read(tls, bytes, sizeof(bytes))) > 0)
+		total += (size_t)n;
+	if (tls != NULL && tls_write(tls, "250 ok\r\n", 8) == 8)
+		read_to_end(fd);
+}
+
 /* Speaks plain text where TLS is expected. */
 static void
 greet(int fd, const void *argument)
@@ -386,6 +404,32 @@ test_waiting(void)
 	server_end(&server);
 }
 
+static void
+test_one_way(void)
+{
+	struct style style = { .certificate = "good" };
+	struct server server = server_start(swallow, &style);
+	struct connection_options options = options_for("localhost", server.port);
+	struct connection *c;
+	struct reason reason = { "" };
+	size_t got, sent, left = ONE_WAY;
+	char *zeros = calloc(1, ONE_WAY), in[1];
+	bool good;
+
+	options.ca_file = path_of("ca.pem");
+	c = open_to(&options);
+	good = connection_secure(c, in_milliseconds(10000), &reason) == 0;
+	while (good && left > 0) {
+		good = connection_move(
+			   c, true, in, sizeof(in), &got, zeros, left, &sent, in_milliseconds(10000), &reason) == 1;
+		left -= sent;
+	}
+	ok(good && hears(c, "250 ok\r\n", &reason), "16 MiB to a server that only listens");
+	connection_close(c);
+	server_end(&server);
+	free(zeros);
+}
+
 /* Uses the certificates of the build, or makes its own in a temporary folder. */
 static bool
 make_certificates(char *folder)
@@ -416,6 +460,7 @@ main(void)
 	test_starttls();
 	test_endings();
 	test_waiting();
+	test_one_way();
 	ok(open_descriptors() == before, "no descriptor is left open");
 	snprintf(command, sizeof(command), "rm -rf %s", folder);
 	if (strchr(folder, 'X') == NULL && system(command) != 0)

@@ -4,11 +4,11 @@
  * them, so every file also states its flights. Each file runs twice: a line of
  * the server at a time, and every byte in both directions on its own.
  *
- *	option KEY = VALUE	helo, tls, user, password, mechanisms; before anything else
- *	from ADDRESS, to ADDRESS, body LINE, body-size N	the next message; \r \n \t \0 \xHH \\ are escapes
+ *	option KEY = VALUE	helo, tls, user, long-user (N bytes), password, mechanisms; before all else
+ *	from ADDRESS, to ADDRESS, to-many N, body LINE, body-size N	the next message
  *	mail			hands it in (wants IDLE)
  *	quit, lost WHY, tls	smtp_quit(), smtp_lost(), smtp_secured() (wants SECURE)
- *	S: LINE			the server says LINE; CRLF is added
+ *	S: LINE			the server says LINE; CRLF is added; \r \n \t \0 \xHH \\ are escapes
  *	S* N LINE		N times; LINE may hold %d
  *	S- N			N bytes without a line end
  *	C: LINE			the client says exactly this
@@ -149,7 +149,7 @@ server_line(struct play *p, char *text)
 
 	if (p->matched < p->heard.length)
 		fault(p, "the client has also said: %s", buffer_string(&p->heard) + p->matched);
-	memcpy(text + n, "\r\n", 2); /* play_line() left room */
+	memcpy(text + n, "\r\n", 2);
 	serve(p, text, n + 2);
 }
 
@@ -535,11 +535,11 @@ static const struct {
 static void
 play_line(struct play *p, const char *line)
 {
-	char text[LINE_LIMIT];
+	char text[LINE_LIMIT + 2]; /* room for the CRLF of server_line() */
 	char *rest = text;
 	const char *word;
 
-	snprintf(text, sizeof(text) - 2, "%s", line);
+	snprintf(text, LINE_LIMIT, "%s", line);
 	text[strcspn(text, "\n")] = '\0';
 	if (text[0] == '#' || text[0] == '\0')
 		return;

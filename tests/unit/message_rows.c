@@ -420,7 +420,7 @@ same_outcome(const struct row *row, const struct outcome *outcome)
 	}
 	if (row->result != COMPOSE_OK)
 		return true;
-	return same_envelope(row, &outcome->envelope) & same_wire(row, outcome);
+	return same_envelope(row, &outcome->envelope) && same_wire(row, outcome);
 }
 
 static void

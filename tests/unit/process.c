@@ -61,6 +61,7 @@ odd_signals(void)
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	alarm(1000);
+	raise(SIGALRM);
 }
 
 static void
@@ -105,11 +106,9 @@ signals_are_set(void)
 }
 
 static bool
-umask_and_folder_are_set(void)
+umask_is_set(void)
 {
-	char folder[2];
-
-	return umask(0) == 077 && getcwd(folder, sizeof(folder)) != NULL && strcmp(folder, "/") == 0;
+	return umask(0) == 077;
 }
 
 static bool
@@ -145,7 +144,7 @@ main(void)
 		{ "inherited descriptors", leave_descriptors, others_are_closed },
 		{ "four descriptors at most", few_descriptors, others_are_closed },
 		{ "signals ignored and blocked, an alarm", odd_signals, signals_are_set },
-		{ "umask 777 and another folder", odd_umask, umask_and_folder_are_set },
+		{ "umask 777", odd_umask, umask_is_set },
 		{ "detached", nothing, is_detached },
 		{ "not privileged", nothing, has_no_privilege },
 	};

@@ -26,6 +26,14 @@ static char root[] = "/tmp/queue-test.XXXXXX";
 static int queue_number;
 static struct reason reason;
 
+/* A check that shows the reason given. */
+static void
+told(bool good, const char *name)
+{
+	ok(good, "%s", name);
+	note("%s", reason.text);
+}
+
 /* The path of something in the queue of this test; valid until the fourth call from now. */
 static const char *
 path(const char *rest)
@@ -48,14 +56,6 @@ new_queue(void)
 	if (queue == NULL)
 		told(false, "queue_open");
 	return queue;
-}
-
-/* A check that shows the reason given. */
-static void
-told(bool good, const char *name)
-{
-	ok(good, "%s", name);
-	note("%s", reason.text);
 }
 
 /* How many names a folder holds. */
