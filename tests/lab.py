@@ -318,8 +318,7 @@ class Lab:
     """A temporary folder (.path) with configuration (.ini), queue (.queue), log (.log); ends what it started."""
 
     def __init__(self):
-        self._folder = tempfile.TemporaryDirectory(prefix='lab-')
-        self.path = pathlib.Path(self._folder.name)
+        self.path = pathlib.Path(tempfile.mkdtemp(prefix='lab-'))
         self.certificates = certificates()
         self.ca = self.certificates / 'ca.pem'
         self.ini = self.path / 'sendmail.ini'
@@ -339,7 +338,12 @@ class Lab:
             elif thing.poll() is None:
                 thing.kill()
                 thing.wait()
-        self._folder.cleanup()
+        # A smarthost's sessions may write a last file while they die with it.
+        wait_until(self._removed, what=f'the end of {self.path}')
+
+    def _removed(self):
+        shutil.rmtree(self.path, ignore_errors=True)
+        return not self.path.exists()
 
     def smarthost(self, *options, listen=('implicit', 'starttls'), cert='good', user='app', password='secret',
                   ehlo=None, reply=(), delay=0, wrapper=()):

@@ -87,7 +87,6 @@ open_entry(struct intake *in)
 {
 	const char *directory = in->caller->config.queue.directory;
 	struct reason why;
-
 	queue_new_id(in->id, time(NULL));
 	if (directory != NULL) {
 		in->queue = queue_open(directory, &why);
@@ -251,14 +250,19 @@ report(struct intake *in, const struct delivery *d)
 
 /* What stays on disk after a try: nothing that was delivered or whose refusal the caller is told. */
 static void
-settle(struct intake *in)
+settle(void *context, struct entry *entry)
 {
+	struct intake *in = context;
 	struct reason why;
+	int result = 0;
 
 	if (in->background)
-		entry_settle(&in->entry);
-	else if (envelope_tally(&in->entry.envelope, DEFERRED) > 0 ? entry_record(&in->entry, &why) < 0
-								   : entry_remove(&in->entry, &why) < 0)
+		entry_settle(entry);
+	else if (envelope_tally(&entry->envelope, DEFERRED) > 0)
+		result = entry_record(entry, &why);
+	else
+		result = entry_remove(entry, &why);
+	if (result < 0)
 		log_note(LEVEL_ERROR, "queue", why.text);
 }
 
@@ -280,11 +284,10 @@ deliver(struct intake *in)
 		hooks.patience = &patience;
 	}
 	delivery_init(&d, config, &hooks);
+	d.settle = settle;
+	d.settle_context = in;
 	delivery_try(&d, &in->entry, true);
-	if (patience.left)
-		return EX_OK;
-	status = report(in, &d);
-	settle(in);
+	status = patience.left ? EX_OK : report(in, &d);
 	delivery_end(&d);
 	return in->background ? EX_OK : status;
 }

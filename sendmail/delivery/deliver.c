@@ -131,12 +131,15 @@ delivery_try(struct delivery *d, struct entry *entry, bool last)
 	for (size_t i = 0; i < envelope->count; i++)
 		waiting[i] = envelope->recipients[i].verdict == DEFERRED;
 	tried = attempt(d, entry, last);
-	if (!tried && !left(d))
-		defer_all(d, envelope);
-	took = clock_milliseconds() - started;
-	for (size_t i = 0; i < envelope->count; i++)
-		if (waiting[i] && !left(d))
-			log_recipient(d, envelope, &envelope->recipients[i], took);
+	if (!left(d)) {
+		took = clock_milliseconds() - started;
+		if (!tried)
+			defer_all(d, envelope);
+		d->settle(d->settle_context, entry);
+		for (size_t i = 0; i < envelope->count; i++)
+			if (waiting[i])
+				log_recipient(d, envelope, &envelope->recipients[i], took);
+	}
 	free(waiting);
 	return tried;
 }

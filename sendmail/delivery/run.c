@@ -21,7 +21,13 @@ entry_settle(struct entry *entry)
 		result = entry_remove(entry, &reason);
 	if (result < 0)
 		log_note(LEVEL_ERROR, "queue", reason.text);
-	entry_close(entry);
+}
+
+static void
+settle(void *context, struct entry *entry)
+{
+	(void)context;
+	entry_settle(entry);
 }
 
 /* True when the run should go on. */
@@ -39,10 +45,8 @@ run_item(struct delivery *d, struct queue *queue, const struct queue_item *item,
 		return true;
 	if (envelope_tally(&entry.envelope, DEFERRED) == 0)
 		entry_settle(&entry); /* a crash came between the record and the removal */
-	else if (queue_due(&entry, now)) {
+	else if (queue_due(&entry, now))
 		tried = delivery_try(d, &entry, false);
-		entry_settle(&entry);
-	}
 	entry_close(&entry);
 	return tried;
 }
@@ -59,6 +63,7 @@ queue_run(struct queue *queue, const struct config *config, const struct session
 		return TROUBLE_SYSTEM;
 	queue_sweep(queue, now);
 	delivery_init(&d, config, hooks);
+	d.settle = settle;
 	for (size_t i = 0; i < list.count && going; i++)
 		going = run_item(&d, queue, &list.items[i], now);
 	delivery_end(&d);

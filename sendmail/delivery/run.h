@@ -17,7 +17,7 @@ enum trouble_kind queue_run(struct queue *, const struct config *, const struct 
 
 /*
  * After a try whose outcome nobody waits for: removes what is delivered, records
- * what is deferred, and moves what was refused for good to .Failed/. Closes the entry.
+ * what is deferred, and moves what was refused for good to .Failed/.
  */
 void entry_settle(struct entry *);
 

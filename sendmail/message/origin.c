@@ -70,19 +70,22 @@ origin_sender(const struct identity *identity, const struct submission *submissi
 	return 0;
 }
 
-static bool
-is_forced(const struct identity *identity, const char *address)
+/* The address to use in place of this one; NULL when it may stay. */
+static const char *
+forced_address(const struct identity *identity, const char *address)
 {
 	for (size_t i = 0; i < identity->keep_from_count; i++)
 		if (matches(identity->keep_from[i], address))
-			return false;
-	return identity->forced_from != NULL;
+			return NULL;
+	return identity->forced_from;
 }
 
 const char *
 origin_allowed(const struct identity *identity, const char *sender)
 {
-	return *sender != '\0' && is_forced(identity, sender) ? identity->forced_from : sender;
+	const char *forced = *sender != '\0' ? forced_address(identity, sender) : NULL;
+
+	return forced != NULL ? forced : sender;
 }
 
 /* An address that the configuration chose gets the configured name when it has none. */
@@ -189,28 +192,28 @@ rewrite_mailbox(const struct identity *identity, struct author *author, const st
 void
 origin_rewrite(const struct identity *identity, const struct field *field, struct buffer *out)
 {
-	const char *written = field->value, *end = field->value + field->value_length;
+	const char *written = field->value, *end = field->value + field->value_length, *forced = NULL;
 	struct address_list list;
 	enum address_result result;
 	struct address a;
-	bool first = true, forced = false;
+	bool first = true;
 
 	address_list_init(&list, field->value, field->value_length);
-	while (!forced && (result = address_next(&list, &a)) != ADDRESS_END) {
+	while (forced == NULL && (result = address_next(&list, &a)) != ADDRESS_END) {
 		struct author author;
 
 		if (result == ADDRESS_NULL)
 			continue;
 		author_init(&author, identity, &a);
-		forced = first && is_forced(identity, author.address);
-		if (forced) {
+		forced = first ? forced_address(identity, author.address) : NULL;
+		if (forced != NULL) {
 			buffer_add_char(out, ' ');
-			add_mailbox(identity, buffer_string(&author.name), identity->forced_from, out);
+			add_mailbox(identity, buffer_string(&author.name), forced, out);
 		} else if (result == ADDRESS_FOUND)
 			rewrite_mailbox(identity, &author, &a, &written, out);
 		first = false;
 		buffer_free(&author.name);
 	}
-	if (!forced)
+	if (forced == NULL)
 		buffer_add(out, written, (size_t)(end - written));
 }

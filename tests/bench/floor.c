@@ -41,8 +41,11 @@ hear(struct tls *tls, int count)
 	bool final = false;
 
 	while (count > 0) {
-		ssize_t n = tls_read(tls, block, sizeof(block));
+		ssize_t n;
 
+		do
+			n = tls_read(tls, block, sizeof(block));
+		while (n == TLS_WANT_POLLIN || n == TLS_WANT_POLLOUT);
 		if (n <= 0)
 			errx(1, "read: %s", tls_error(tls));
 		for (ssize_t i = 0; i < n; i++, column++) {
