@@ -120,9 +120,9 @@ static void
 add_without_quotes(struct buffer *name, const char *text)
 {
 	size_t length = strlen(text);
-	bool quoted = length >= 2 && text[0] == '"' && text[length - 1] == '"';
+	size_t quote = length >= 2 && text[0] == '"' && text[length - 1] == '"' ? 1 : 0;
 
-	buffer_add(name, text + quoted, length - 2 * quoted);
+	buffer_add(name, text + quote, length - 2 * quote);
 }
 
 void

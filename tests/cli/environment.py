@@ -46,11 +46,11 @@ def umask_directory_and_limits(lab):
     lab.config(host)
 
     def odd():
-        os.umask(0o777)
         gone = lab.path / 'gone'
         gone.mkdir(mode=0o700)
         os.chdir(gone)
         gone.rmdir()
+        os.umask(0o777)
         resource.setrlimit(resource.RLIMIT_NOFILE, (16, 16))
     is_(lab.sendmail('-t', stdin=MAIL, preexec_fn=odd).status, 0, 'umask 777, deleted directory, 16 descriptors')
 
