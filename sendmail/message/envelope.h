@@ -42,6 +42,9 @@ struct facts {
 	size_t line_length; /* of the line being counted */
 };
 
+/* What the sender wants to be told (RFC 3461 4.1); bits, none: failure and delay. */
+enum { NOTIFY_NEVER = 1, NOTIFY_SUCCESS = 2, NOTIFY_FAILURE = 4, NOTIFY_DELAY = 8 };
+
 struct envelope {
 	char id[ID_MAX];
 	int64_t birth; /* seconds since 1970 */
@@ -53,7 +56,13 @@ struct envelope {
 	size_t room;
 	struct facts facts;
 	/* The connection broke between final dot and answer: a retry may deliver twice. */
-	bool maybe_sent;
+	bool maybe_sent; /* in this try */
+	unsigned doubts; /* tries before this one that ended so; 0 to 9 */
+	unsigned crashes; /* tries that never came to their end: the process died; 0 to 9 */
+	bool delay_told; /* the sender was told once that it takes long */
+	unsigned notify; /* NOTIFY_ bits */
+	char ret; /* 'F' full, 'H' headers: how much of the message a report returns; 0: not said */
+	char *envid; /* owned; as the caller gave it, for reports; NULL: none */
 };
 
 void envelope_init(struct envelope *);

@@ -107,10 +107,74 @@ enum entry_state {
 /* Opens an item; with lock also locks it and checks that it is still there. The reason is set for FOREIGN. */
 enum entry_state entry_open(struct entry *, struct queue *, const struct queue_item *, bool lock, struct reason *);
 
-/* True when the message should be tried at the time now: never tried, or its pause is over (design: pause from age). */
-bool queue_due(const struct entry *, int64_t now);
+/* When to try again, and when to give up; seconds. */
+struct schedule {
+	int64_t first, longest; /* pauses */
+	int64_t lifetime;
+};
+
+/*
+ * True when the message should be tried at the time now: never tried, its pause
+ * (the age it had at its last try, between first and longest, jitter from the
+ * id) is over, or its last try lies in the future.
+ */
+bool queue_due(const struct entry *, const struct schedule *, int64_t now);
+/* The time of the next try: seconds since 1970; now or earlier when it is due. */
+int64_t queue_next_try(const struct entry *, const struct schedule *, int64_t now);
+/*
+ * True when a message whose try has just failed is to be given up: its previous
+ * try (last_try) was already older than lifetime, so that no jump of the clock
+ * alone expires it.
+ */
+bool queue_expired(const struct entry *, const struct schedule *);
+
+/*
+ * Marks that a try begins: crashes is counted up on disk (not synced) and counted
+ * down again by entry_record(). A message found with three of them never came
+ * to the end of a try: poison.
+ */
+int entry_begin_try(struct entry *, struct reason *);
+enum { CRASHES_MAX = 3 };
+
+/* Makes a message due at once (its owner, the queue's owner or root may). */
+int entry_make_due(struct entry *, struct reason *);
+/* new/ or cur/ -> .Held/new, which no run looks into, and back. Durable; closes the file. */
+int entry_hold(struct entry *, struct reason *);
+int entry_release(struct entry *, struct reason *);
+
+/* Which part of the queue to list. */
+enum queue_part { QUEUE_WAITING, QUEUE_HELD, QUEUE_FAILED };
+int queue_list_part(struct queue *, enum queue_part, struct queue_list *, struct reason *);
+/* entry_open() works for items of every part (their folder letters tell). */
 
 /* Removes what crashed writers left in tmp/: ids of ours, 36 hours old, not locked. */
 void queue_sweep(struct queue *, int64_t now);
+
+/*
+ * Small files of state in the queue's directory, replaced by rename, not synced:
+ * they may be lost, never torn. name: letters, digits, '-', '.'.
+ */
+enum { STATE_MAX = 2048 };
+int queue_write_state(struct queue *, const char *name, const char *text);
+/* Appends the content; false when there is none. */
+bool queue_read_state(struct queue *, const char *name, struct buffer *);
+void queue_remove_state(struct queue *, const char *name);
+
+/* The one runner of a queue: a lock that dies with the process. False: somebody else is running. */
+bool queue_lock_run(struct queue *);
+void queue_unlock_run(struct queue *);
+/*
+ * Slots for sessions with a smarthost, shared by all submitters: a lock on one
+ * of `count` small files, dying with its process. The descriptor of the slot (close it to give it back), or -1 when all are taken.
+ */
+int queue_take_slot(struct queue *, const char *smarthost, unsigned count);
+
+/* `wake` is touched by whoever left work for the runner; `last-run` by the runner. */
+void queue_touch(struct queue *, const char *name);
+/* mtime in nanoseconds since 1970; 0: not there. */
+int64_t queue_touched(struct queue *, const char *name);
+
+/* True when the file system has room for a message of so many bytes beside the reserve (bytes; and 1 % of the inodes). */
+bool queue_has_room(struct queue *, uint64_t bytes, uint64_t reserve);
 
 #endif
