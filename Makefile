@@ -20,6 +20,7 @@ OBJECTS = \
 	sendmail/base/buffer.o \
 	sendmail/base/certificate.o \
 	sendmail/base/encode.o \
+	sendmail/base/json.o \
 	sendmail/base/log.o \
 	sendmail/base/process.o \
 	sendmail/message/address.o \
@@ -32,7 +33,10 @@ OBJECTS = \
 	sendmail/message/phrase.o \
 	sendmail/message/reader.o \
 	sendmail/message/recipients.o \
+	sendmail/message/report.o \
+	sendmail/smtp/auth.o \
 	sendmail/smtp/capability.o \
+	sendmail/smtp/explain.o \
 	sendmail/smtp/login.o \
 	sendmail/smtp/reply.o \
 	sendmail/smtp/smtp.o \
@@ -41,6 +45,7 @@ OBJECTS = \
 	sendmail/config/config.o \
 	sendmail/config/keys.o \
 	sendmail/config/load.o \
+	sendmail/config/numbers.o \
 	sendmail/config/print.o \
 	sendmail/config/secret.o \
 	sendmail/config/source.o \
@@ -51,17 +56,29 @@ OBJECTS = \
 	sendmail/network/resolve.o \
 	sendmail/network/tls.o \
 	sendmail/queue/entry.o \
+	sendmail/queue/folder.o \
 	sendmail/queue/format.o \
+	sendmail/queue/move.o \
+	sendmail/queue/open.o \
 	sendmail/queue/queue.o \
+	sendmail/queue/schedule.o \
+	sendmail/queue/state.o \
+	sendmail/delivery/bounce.o \
 	sendmail/delivery/deliver.o \
 	sendmail/delivery/maildir.o \
+	sendmail/delivery/pause.o \
 	sendmail/delivery/run.o \
 	sendmail/delivery/session.o \
+	sendmail/delivery/settle.o \
 	sendmail/command/caller.o \
 	sendmail/command/control.o \
 	sendmail/command/mailq.o \
 	sendmail/command/options.o \
+	sendmail/command/outcome.o \
+	sendmail/command/run.o \
+	sendmail/command/spool.o \
 	sendmail/command/status.o \
+	sendmail/command/steer.o \
 	sendmail/command/submit.o
 
 UNIT_TESTS = \
@@ -77,17 +94,25 @@ UNIT_TESTS = \
 	build/unit/dialog \
 	build/unit/encode \
 	build/unit/envelope \
+	build/unit/explain \
 	build/unit/header \
+	build/unit/json \
 	build/unit/log \
 	build/unit/message_rows \
 	build/unit/options \
 	build/unit/pages \
 	build/unit/process \
 	build/unit/queue \
+	build/unit/queue_foreign \
 	build/unit/queue_format \
+	build/unit/queue_parts \
+	build/unit/queue_schedule \
+	build/unit/queue_state \
 	build/unit/reader \
 	build/unit/reply \
-	build/unit/smtp
+	build/unit/report \
+	build/unit/smtp \
+	build/unit/status
 
 PROGRAM = sendmail/sendmail
 LIBRARY = build/libsubmit.a

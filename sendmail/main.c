@@ -14,15 +14,33 @@
 #include "command/control.h"
 #include "command/mailq.h"
 #include "command/options.h"
+#include "command/run.h"
 #include "command/submit.h"
-#include "delivery/run.h"
 
 #define VERSION "0.1"
 
 static const char usage[] = "usage: sendmail [-itv] [-f sender] [-F name] [-B type] [-o option] [-b mode] [-q] "
 			    "[recipient ...]\n";
 
-/* Needs a configuration; keeps the caller's message from a broken pipe when there is none. */
+/*
+ * Mail is not lost to a typo: with a broken configuration the message is stored
+ * in the default queue, when there is one, for the day the file is repaired.
+ */
+static int
+store_for_later(struct caller *caller, const struct options *options, struct reason *reason)
+{
+	struct options only_store = *options;
+	struct reason broken = *reason;
+	int status;
+
+	log_note(LEVEL_ERROR, "configuration", broken.text);
+	caller->config.identity.domain = copy_string(caller->host);
+	only_store.delivery = WISH_QUEUE;
+	status = submit(caller, &only_store, reason);
+	*reason = broken;
+	return status == EX_OK ? EX_OK : EX_CONFIG;
+}
+
 static int
 run_submit(struct caller *caller, const struct options *options, struct reason *reason)
 {
@@ -30,8 +48,13 @@ run_submit(struct caller *caller, const struct options *options, struct reason *
 
 	if (options->ignored[0] != '\0')
 		log_note(LEVEL_WARNING, "unknown options ignored", options->ignored);
+	if (options->misused[0] != '\0')
+		log_note(LEVEL_WARNING, "options with a meaningless value ignored", options->misused);
 	if (status == EX_OK)
 		return submit(caller, options, reason);
+	/* Who sets a variable hears of his mistake at once, and knows which queue he meant. */
+	if (caller->config.queue.directory != NULL && !caller->from_environment)
+		return store_for_later(caller, options, reason);
 	if (!isatty(STDIN_FILENO))
 		drain_stdin();
 	return status;
@@ -43,26 +66,12 @@ run_list(struct caller *caller, const struct options *options, struct reason *re
 	int status = caller_configure(caller, reason);
 
 	(void)options;
+	if (status != EX_OK && caller->config.queue.directory != NULL && !caller->from_environment) {
+		printf("(%s)\n", reason->text);
+		reason->text[0] = '\0';
+		status = EX_OK;
+	}
 	return status == EX_OK ? mailq(caller, reason) : status;
-}
-
-static int
-run_queue(struct caller *caller, const struct options *options, struct reason *reason)
-{
-	const struct session_hooks hooks = { 0 };
-	int status = caller_configure(caller, reason);
-	struct queue *queue;
-
-	(void)options;
-	if (status != EX_OK || caller->config.queue.directory == NULL)
-		return status;
-	queue = queue_open(caller->config.queue.directory, reason);
-	if (queue == NULL)
-		return EX_UNAVAILABLE;
-	if (queue_run(queue, &caller->config, &hooks, reason) != TROUBLE_NONE)
-		status = EX_UNAVAILABLE;
-	queue_close(queue);
-	return status;
 }
 
 static int
@@ -107,7 +116,7 @@ run_version(struct caller *caller, const struct options *options, struct reason 
 static int (*const modes[])(struct caller *, const struct options *, struct reason *) = {
 	[MODE_SUBMIT] = run_submit,
 	[MODE_LIST] = run_list,
-	[MODE_RUN] = run_queue,
+	[MODE_RUN] = run_mode,
 	[MODE_ALIASES] = run_nothing,
 	[MODE_NOTHING] = run_nothing,
 	[MODE_REFUSED] = run_refused,

@@ -8,10 +8,12 @@
 
 #include "base/buffer.h"
 #include "base/encode.h"
+#include "base/json.h"
 
 enum { LINE_LIMIT = 8192, VALUE_LIMIT = 2048 };
 
 static enum log_target current = LOG_TO_SYSLOG;
+static enum log_format current_format = LOG_AS_TEXT;
 static int file = -1;
 
 static const struct {
@@ -24,7 +26,7 @@ static const struct {
 };
 
 int
-log_open(enum log_target target, const char *path)
+log_open(enum log_target target, enum log_format format, const char *path)
 {
 	int opened = -1;
 
@@ -37,7 +39,20 @@ log_open(enum log_target target, const char *path)
 		close(file);
 	file = opened;
 	current = target;
+	current_format = format;
 	return 0;
+}
+
+/* 2026-11-23T18:30:36Z */
+static void
+add_time(struct buffer *line)
+{
+	time_t now = time(NULL);
+	struct tm utc;
+
+	gmtime_r(&now, &utc);
+	buffer_format(line, "%04d-%02d-%02dT%02d:%02d:%02dZ", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday,
+	    utc.tm_hour, utc.tm_min, utc.tm_sec);
 }
 
 static void
@@ -59,16 +74,51 @@ add_value(struct buffer *line, const char *value)
 	buffer_add_char(line, '"');
 }
 
-/* A file or stderr gets time, process and level itself; syslog adds its own. */
+/* A file or stderr gets time, process and level from us; syslog adds its own. */
 static void
-add_prefix(struct buffer *line, enum log_level level)
+write_text(struct buffer *line, enum log_level level, const char *event, const struct log_field *fields)
 {
-	time_t now = time(NULL);
-	struct tm utc;
+	if (current != LOG_TO_SYSLOG) {
+		add_time(line);
+		buffer_format(line, " sendmail[%ld] %s: ", (long)getpid(), levels[level].name);
+	}
+	buffer_add_string(line, event);
+	for (; fields->key != NULL; fields++) {
+		if (fields->value == NULL)
+			continue;
+		buffer_format(line, " %s=", fields->key);
+		add_value(line, fields->value);
+	}
+}
 
-	gmtime_r(&now, &utc);
-	buffer_format(line, "%04d-%02d-%02dT%02d:%02d:%02dZ sendmail[%ld] %s: ", utc.tm_year + 1900, utc.tm_mon + 1,
-	    utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, (long)getpid(), levels[level].name);
+/* Takes the pair back when there is no room for it and the closing brace: a reader needs the object whole. */
+static void
+add_pair(struct buffer *line, const char *key, const char *value)
+{
+	char text[VALUE_LIMIT];
+	size_t before = line->length;
+
+	printable(text, sizeof(text), value, strlen(value));
+	buffer_add_char(line, ',');
+	json_string(line, key);
+	buffer_add_char(line, ':');
+	json_string(line, text);
+	if (line->length >= line->limit)
+		line->length = before;
+}
+
+static void
+write_json(struct buffer *line, enum log_level level, const char *event, const struct log_field *fields)
+{
+	buffer_add_string(line, "{\"time\":\"");
+	add_time(line);
+	buffer_add_char(line, '"');
+	add_pair(line, "level", levels[level].name);
+	add_pair(line, "event", event);
+	for (; fields->key != NULL; fields++)
+		if (fields->value != NULL)
+			add_pair(line, fields->key, fields->value);
+	buffer_add_char(line, '}');
 }
 
 void
@@ -77,15 +127,7 @@ log_event(enum log_level level, const char *event, const struct log_field *field
 	struct buffer line;
 
 	buffer_init(&line, LINE_LIMIT);
-	if (current != LOG_TO_SYSLOG)
-		add_prefix(&line, level);
-	buffer_add_string(&line, event);
-	for (; fields->key != NULL; fields++) {
-		if (fields->value == NULL)
-			continue;
-		buffer_format(&line, " %s=", fields->key);
-		add_value(&line, fields->value);
-	}
+	(current_format == LOG_AS_JSON ? write_json : write_text)(&line, level, event, fields);
 	if (current == LOG_TO_SYSLOG) {
 		openlog("sendmail", LOG_PID, LOG_MAIL);
 		syslog(levels[level].priority, "%s", buffer_string(&line));

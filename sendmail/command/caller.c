@@ -58,6 +58,17 @@ environment(const char *name)
 	return getenv(name);
 }
 
+static bool
+names_configuration(const char *(*look_up)(const char *))
+{
+	static const char *const names[] = { "SENDMAIL_INI", "SENDMAIL_CONFIG", "SENDMAIL_SMARTHOST" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (look_up(names[i]) != NULL)
+			return true;
+	return false;
+}
+
 static void
 wipe_environment(void)
 {
@@ -71,13 +82,16 @@ wipe_environment(void)
 }
 
 static void
-open_log(const char *target)
+open_log(const char *target, enum log_format format)
 {
 	struct reason reason;
 
 	if (strcmp(target, "stderr") == 0)
-		log_open(LOG_TO_STDERR, NULL);
-	else if (target[0] == '/' && log_open(LOG_TO_FILE, target) < 0) {
+		log_open(LOG_TO_STDERR, format, NULL);
+	else if (target[0] != '/')
+		log_open(LOG_TO_SYSLOG, format, NULL);
+	else if (log_open(LOG_TO_FILE, format, target) < 0) {
+		log_open(LOG_TO_SYSLOG, format, NULL);
 		reason_set(&reason, "log file %s cannot be opened; logging to syslog", target);
 		log_note(LEVEL_WARNING, "log", reason.text);
 	}
@@ -97,10 +111,11 @@ caller_configure(struct caller *c, struct reason *reason)
 	};
 	enum config_result result = config_load(&c->config, &world, reason);
 
+	c->from_environment = names_configuration(world.environment);
 	wipe_environment();
 	if (result != CONFIG_OK)
 		return EX_CONFIG;
-	open_log(c->config.log.target);
+	open_log(c->config.log.target, strcmp(c->config.log.format, "json") == 0 ? LOG_AS_JSON : LOG_AS_TEXT);
 	return EX_OK;
 }
 
@@ -148,13 +163,17 @@ identity_free(struct identity *identity)
 	free((void *)identity->aliases);
 }
 
-void
-caller_stamp(const struct caller *c, const char *id, struct stamp *stamp)
+int
+caller_zone(const struct caller *c)
 {
 	time_t now = time(NULL);
 	struct tm local;
 
-	*stamp = (struct stamp){ .now = now, .id = id };
-	if (!c->privileged && localtime_r(&now, &local) != NULL)
-		stamp->zone = (int)(local.tm_gmtoff / 60);
+	return !c->privileged && localtime_r(&now, &local) != NULL ? (int)(local.tm_gmtoff / 60) : 0;
+}
+
+void
+caller_stamp(const struct caller *c, const char *id, struct stamp *stamp)
+{
+	*stamp = (struct stamp){ .now = time(NULL), .zone = caller_zone(c), .id = id };
 }

@@ -18,6 +18,7 @@ struct caller {
 	char *name; /* owned; NAME of the environment; NULL: none */
 	char host[HOST_MAX]; /* of this machine */
 	bool privileged; /* set-id: the environment is not honoured */
+	bool from_environment; /* the configuration, or its path, came by a variable */
 	struct config config;
 };
 
@@ -35,7 +36,9 @@ void caller_free(struct caller *);
 /* Builds the identity; its arrays live until caller_free(). */
 void caller_identity(struct caller *, struct identity *);
 void identity_free(struct identity *);
-/* The moment: local time zone, unless privileged. id is borrowed. */
+/* Minutes east of UTC, by the local time zone; 0 when privileged. */
+int caller_zone(const struct caller *);
+/* The moment. id is borrowed. */
 void caller_stamp(const struct caller *, const char *id, struct stamp *);
 
 #endif

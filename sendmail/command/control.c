@@ -7,6 +7,10 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "command/run.h"
+#include "command/spool.h"
+#include "command/steer.h"
+
 enum { CONFIG_TEXT_MAX = 1 << 20 };
 
 static int
@@ -54,37 +58,78 @@ run_config(struct caller *caller, int argc, char **argv, struct reason *reason)
 	bool write_file = argc == 2 && strcmp(argv[0], "--write") == 0;
 	int status;
 
-	if (argc != 0 && !write_file) {
-		reason_set(reason, "usage: sendmailctl config [--write file]");
+	if (argc != 0 && !write_file)
 		return EX_USAGE;
-	}
 	status = caller_configure(caller, reason);
 	if (status != EX_OK)
 		return status;
 	return write_file ? write_config(caller, argv[1], reason) : print_config(caller);
 }
 
+static int
+run_run(struct caller *caller, int argc, char **argv, struct reason *reason)
+{
+	(void)argv;
+	return argc == 0 ? run_once(caller, reason) : EX_USAGE;
+}
+
 const struct control_row control_rows[] = {
-	{ "config", run_config, "config [--write file]" },
+	{ "config", run_config, "[--write file]" },
+	{ "queue list", spool_list, "[--json] [waiting | held | failed]" },
+	{ "queue show", spool_show, "id" },
+	{ "queue hold", steer_hold, "pattern ..." },
+	{ "queue release", steer_release, "pattern ..." },
+	{ "queue delete", steer_delete, "pattern ..." },
+	{ "queue retry", steer_retry, "--all | pattern ..." },
+	{ "run", run_run, "" },
 };
 const size_t control_row_count = sizeof(control_rows) / sizeof(control_rows[0]);
+
+/* How many of the words, one or two, are the row's name; 0: another row is meant. */
+static int
+words_named(const char *name, int argc, char **argv)
+{
+	size_t first = strcspn(name, " ");
+
+	if (argc < 1 || strlen(argv[0]) != first || strncmp(name, argv[0], first) != 0)
+		return 0;
+	if (name[first] == '\0')
+		return 1;
+	return argc > 1 && strcmp(name + first + 1, argv[1]) == 0 ? 2 : 0;
+}
+
+/* The synopsis of one row, or of all. */
+static int
+usage(const struct control_row *only, struct reason *reason)
+{
+	struct buffer text;
+
+	buffer_init(&text, REASON_MAX);
+	for (const struct control_row *row = control_rows; row < control_rows + control_row_count; row++)
+		if (only == NULL || row == only)
+			buffer_format(&text, "%s%s%s%s", text.length > 0 ? " | " : "", row->name,
+			    row->synopsis[0] != '\0' ? " " : "", row->synopsis);
+	reason_set(reason, "usage: sendmailctl %s", buffer_string(&text));
+	buffer_free(&text);
+	return EX_USAGE;
+}
 
 int
 control(struct caller *caller, int argc, char **argv, struct reason *reason)
 {
-	struct buffer usage;
+	int status;
 
 	if (setregid(getgid(), getgid()) < 0 || setreuid(getuid(), getuid()) < 0) {
 		reason_set(reason, "privileges cannot be dropped: %s", strerror(errno));
 		return EX_OSERR;
 	}
-	for (size_t i = 0; argc > 1 && i < control_row_count; i++)
-		if (strcmp(argv[1], control_rows[i].name) == 0)
-			return control_rows[i].run(caller, argc - 2, argv + 2, reason);
-	buffer_init(&usage, REASON_MAX);
-	for (size_t i = 0; i < control_row_count; i++)
-		buffer_format(&usage, "%s%s", i > 0 ? " | " : "", control_rows[i].synopsis);
-	reason_set(reason, "usage: sendmailctl %s", buffer_string(&usage));
-	buffer_free(&usage);
-	return EX_USAGE;
+	for (const struct control_row *row = control_rows; row < control_rows + control_row_count; row++) {
+		int words = words_named(row->name, argc - 1, argv + 1);
+
+		if (words == 0)
+			continue;
+		status = row->run(caller, argc - 1 - words, argv + 1 + words, reason);
+		return status == EX_USAGE && reason->text[0] == '\0' ? usage(row, reason) : status;
+	}
+	return usage(NULL, reason);
 }

@@ -8,11 +8,14 @@
 #include "base/buffer.h"
 #include "command/caller.h"
 
-/* One subcommand. run gets the words behind its name; returns the exit status with a reason when not 0. */
+/*
+ * One subcommand. run gets the words behind its name; returns the exit status
+ * with a reason when not 0. EX_USAGE without a reason gets the synopsis.
+ */
 struct control_row {
-	const char *name;
+	const char *name; /* one word or two */
 	int (*run)(struct caller *, int argc, char **argv, struct reason *);
-	const char *synopsis;
+	const char *synopsis; /* what follows the name */
 };
 
 /* For the dispatcher and the test that the page names every row. */

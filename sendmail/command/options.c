@@ -1,13 +1,27 @@
 /*
  * The parser knows no option by itself: it walks the letters of a word and asks
  * the table what follows. Unknown letters are flags without value, remembered
- * for a log line: to a cron job an unknown flag must not cost the mail.
+ * for a log line: to a cron job an unknown flag must not cost the mail. The same goes for values
+ * that mean nothing.
  */
 #include "command/options.h"
 
 #include <string.h>
 
 #include "base/encode.h"
+#include "message/envelope.h"
+
+enum { ENVID_MAX = 100 /* RFC 3461 4.4 */ };
+
+/* Adds a letter to those that the log will name. */
+static void
+remember(char letters[LETTERS_MAX], char letter)
+{
+	size_t used = strlen(letters);
+
+	if (used + 1 < LETTERS_MAX && strchr(letters, letter) == NULL)
+		letters[used] = letter;
+}
 
 static void
 take_from_header(struct options *o, const char *value)
@@ -58,8 +72,8 @@ take_aliases(struct options *o, const char *value)
 static void
 take_run(struct options *o, const char *value)
 {
-	(void)value;
 	o->mode = MODE_RUN;
+	o->run = value;
 }
 
 static void
@@ -116,19 +130,118 @@ take_delivery(struct options *o, const char *value)
 			o->delivery = wishes[i].wish;
 }
 
+/* The bit of one word of -N (RFC 3461 4.1); 0: no such word. */
+static unsigned
+notify_bit(const char *word, size_t length)
+{
+	static const struct {
+		const char *word;
+		unsigned bit;
+	} words[] = {
+		{ "never", NOTIFY_NEVER },
+		{ "success", NOTIFY_SUCCESS },
+		{ "failure", NOTIFY_FAILURE },
+		{ "delay", NOTIFY_DELAY },
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (same_text(word, length, words[i].word))
+			return words[i].bit;
+	return 0;
+}
+
+/* "never" alone, or a list of the others; one wrong word spoils it. */
+static void
+take_notify(struct options *o, const char *value)
+{
+	unsigned notify = 0, bit;
+	size_t length;
+
+	do {
+		length = strcspn(value, ",");
+		bit = notify_bit(value, length);
+		notify |= bit;
+		value += length;
+	} while (bit != 0 && *value++ == ',');
+	if (bit == 0 || ((notify & NOTIFY_NEVER) != 0 && notify != NOTIFY_NEVER))
+		remember(o->misused, 'N');
+	else
+		o->notify = notify;
+}
+
+static void
+take_return(struct options *o, const char *value)
+{
+	static const struct {
+		const char *word;
+		char ret;
+	} words[] = {
+		{ "full", 'F' },
+		{ "hdrs", 'H' },
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (same_text(value, strlen(value), words[i].word)) {
+			o->ret = words[i].ret;
+			return;
+		}
+	remember(o->misused, 'R');
+}
+
+/* -V: printable; whoever passes it on encodes it. */
+static void
+take_envelope_id(struct options *o, const char *value)
+{
+	size_t length = 0;
+
+	while (value[length] >= ' ' && value[length] < 0x7f)
+		length++;
+	if (length > 0 && length <= ENVID_MAX && value[length] == '\0')
+		o->envid = value;
+	else
+		remember(o->misused, 'V');
+}
+
+/* -e, -oe: how to tell of a failure. "w", write to the terminal, is mailed back. */
+static void
+take_error_mode(struct options *o, const char *value)
+{
+	static const char letters[] = "pmeqw", modes[] = "pmeqm";
+	const char *letter = value[0] != '\0' ? strchr(letters, value[0]) : NULL;
+
+	if (letter != NULL)
+		o->error_mode = modes[letter - letters];
+	else
+		remember(o->misused, 'e');
+}
+
+/* A truth as sendmail reads it: nothing, or a word like "true" or "yes". */
+static void
+take_dots(struct options *o, const char *value)
+{
+	o->ignore_dots = value[0] == '\0' || strchr("tTyY", value[0]) != NULL;
+}
+
 /* -o: old one-letter options; those that mean nothing here are accepted. */
 static void
 take_old(struct options *o, const char *value)
 {
-	if (value[0] == 'i' && (value[1] == '\0' || same_text(value + 1, strlen(value + 1), "true")))
-		o->ignore_dots = true;
-	else if (value[0] == 'd')
-		take_delivery(o, value + 1);
-	else if (value[0] == 'v')
-		o->verbose = true;
+	static const struct {
+		char letter;
+		void (*take)(struct options *, const char *);
+	} letters[] = {
+		{ 'd', take_delivery },
+		{ 'e', take_error_mode },
+		{ 'i', take_dots },
+		{ 'v', take_verbose },
+	};
+
+	for (size_t i = 0; i < sizeof(letters) / sizeof(letters[0]); i++)
+		if (value[0] == letters[i].letter)
+			letters[i].take(o, value + 1);
 }
 
-/* -O Name=value: the three names that have a short form here. */
+/* -O Name=value: the names that have a short form here. */
 static void
 take_long(struct options *o, const char *value)
 {
@@ -137,7 +250,8 @@ take_long(struct options *o, const char *value)
 		void (*take)(struct options *, const char *);
 	} names[] = {
 		{ "DeliveryMode", take_delivery },
-		{ "IgnoreDots", take_ignore_dots },
+		{ "ErrorMode", take_error_mode },
+		{ "IgnoreDots", take_dots },
 	};
 	const char *equals = strchr(value, '=');
 	size_t length = equals != NULL ? (size_t)(equals - value) : strlen(value);
@@ -159,18 +273,18 @@ const struct option_row option_rows[] = {
 	{ 'J', VALUE_ATTACHED, NULL },
 	{ 'L', VALUE_NEEDED, NULL },
 	{ 'M', VALUE_NEEDED, NULL },
-	{ 'N', VALUE_NEEDED, NULL },
+	{ 'N', VALUE_NEEDED, take_notify },
 	{ 'O', VALUE_NEEDED, take_long },
 	{ 'Q', VALUE_ATTACHED, take_quarantine },
-	{ 'R', VALUE_NEEDED, NULL },
+	{ 'R', VALUE_NEEDED, take_return },
 	{ 'T', VALUE_NEEDED, NULL },
 	{ 'U', VALUE_NONE, NULL },
-	{ 'V', VALUE_NEEDED, NULL },
+	{ 'V', VALUE_NEEDED, take_envelope_id },
 	{ 'X', VALUE_NEEDED, NULL },
 	{ 'b', VALUE_ATTACHED, take_mode },
 	{ 'c', VALUE_NONE, NULL },
 	{ 'd', VALUE_ATTACHED, NULL },
-	{ 'e', VALUE_NEEDED, NULL },
+	{ 'e', VALUE_NEEDED, take_error_mode },
 	{ 'f', VALUE_NEEDED, take_sender },
 	{ 'h', VALUE_NEEDED, NULL },
 	{ 'i', VALUE_NONE, take_ignore_dots },
@@ -203,15 +317,6 @@ looks_like_time(const char *word)
 	return word != NULL && word[0] >= '0' && word[0] <= '9' && word[strspn(word, "0123456789smhdw")] == '\0';
 }
 
-static void
-remember_unknown(struct options *o, char letter)
-{
-	size_t used = strlen(o->ignored);
-
-	if (used + 1 < sizeof(o->ignored) && strchr(o->ignored, letter) == NULL)
-		o->ignored[used] = letter;
-}
-
 /*
  * One word of options, without its dash. next is the word behind it or NULL.
  * Returns how many further words were used (0 or 1), or -1 when a value is missing.
@@ -225,7 +330,7 @@ parse_word(struct options *o, const char *word, const char *next, struct reason 
 		int used = 0;
 
 		if (row == NULL) {
-			remember_unknown(o, *c);
+			remember(o->ignored, *c);
 			continue;
 		}
 		if (row->value != VALUE_NONE)
@@ -253,7 +358,7 @@ options_parse(struct options *o, int argc, char **argv, struct reason *reason)
 {
 	int i = 1;
 
-	*o = (struct options){ .mode = MODE_SUBMIT };
+	*o = (struct options){ .mode = MODE_SUBMIT, .error_mode = 'p' };
 	for (; i < argc && argv[i][0] == '-' && argv[i][1] != '\0'; i++) {
 		const char *word = argv[i] + 1;
 		int used;
@@ -267,7 +372,7 @@ options_parse(struct options *o, int argc, char **argv, struct reason *reason)
 			continue;
 		}
 		if (word[0] == '-') {
-			remember_unknown(o, '-');
+			remember(o->ignored, '-');
 			continue;
 		}
 		used = parse_word(o, word, i + 1 < argc ? argv[i + 1] : NULL, reason);

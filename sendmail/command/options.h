@@ -28,6 +28,8 @@ enum delivery_wish {
 	WISH_QUEUE, /* -odq, -odd: only store */
 };
 
+enum { LETTERS_MAX = 32 };
+
 /* Values are borrowed from argv. */
 struct options {
 	enum mode mode;
@@ -37,11 +39,17 @@ struct options {
 	bool eight_bit; /* -B8BITMIME */
 	const char *sender; /* -f, -r; the last one; NULL: none */
 	const char *full_name; /* -F; NULL: none */
+	const char *run; /* -q: its value, "" without one */
 	enum delivery_wish delivery;
+	unsigned notify; /* -N: NOTIFY_ bits; 0: not said */
+	char ret; /* -R: 'F' full, 'H' headers; 0: not said */
+	const char *envid; /* -V; NULL: none */
+	char error_mode; /* -e, -oe: 'p' print (unless said), 'm' mail back, 'e' mail back and status 0, 'q' quiet */
 	const char *refusal; /* why the mode is refused */
 	const char *const *recipients;
 	size_t recipient_count;
-	char ignored[32]; /* unknown option letters, terminated, for a log line */
+	char ignored[LETTERS_MAX]; /* unknown option letters, terminated, for a log line */
+	char misused[LETTERS_MAX]; /* known ones whose value means nothing, likewise */
 };
 
 /* What follows an option's letter. */

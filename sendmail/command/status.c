@@ -1,31 +1,17 @@
 #include "command/status.h"
 
-#include <stdio.h>
-#include <string.h>
 #include <sysexits.h>
 
-/*
- * What a refusal says about its recipient: the first row that fits counts. The
- * enhanced code is matched by its beginning (RFC 3463); code 0 fits every code.
- */
-static const struct {
-	const char *enhanced;
-	int code;
-	int status;
-	const char *cure;
-} refusals[] = {
-	{ "5.1.7", 0, EX_UNAVAILABLE, "the smarthost does not accept this sender: set from in [smarthost]" },
-	{ "5.1.8", 0, EX_UNAVAILABLE, "the smarthost does not accept this sender: set from in [smarthost]" },
-	{ "5.1.", 0, EX_NOUSER, "check the address" },
-	{ "5.3.4", 0, EX_UNAVAILABLE, "send a smaller message" },
-	{ "5.2.3", 0, EX_UNAVAILABLE, "send a smaller message" },
-	{ "5.7.", 0, EX_UNAVAILABLE, "the smarthost's policy forbids it: check sender and account" },
-	{ "5.", 0, EX_UNAVAILABLE, "ask the provider" },
-	{ "", 550, EX_NOUSER, "check the address" },
-	{ "", 551, EX_NOUSER, "check the address" },
-	{ "", 553, EX_NOUSER, "check the address" },
-	{ "", 552, EX_UNAVAILABLE, "send a smaller message" },
-	{ "", 0, EX_UNAVAILABLE, "ask the provider" },
+#include "smtp/explain.h"
+
+/* What the refusal of a recipient is worth. */
+static const int refusals[] = {
+	[REFUSAL_OTHER] = EX_UNAVAILABLE,
+	[REFUSAL_MAILBOX] = EX_NOUSER,
+	[REFUSAL_FULL] = EX_UNAVAILABLE,
+	[REFUSAL_SENDER] = EX_UNAVAILABLE,
+	[REFUSAL_SIZE] = EX_UNAVAILABLE,
+	[REFUSAL_POLICY] = EX_UNAVAILABLE,
 };
 
 /* Without a queue, by trouble. */
@@ -37,22 +23,6 @@ static const int troubles[] = {
 	[TROUBLE_PROTOCOL] = EX_PROTOCOL,
 	[TROUBLE_SYSTEM] = EX_OSERR,
 };
-
-static size_t
-refusal_row(const struct reply *reply)
-{
-	size_t i = 0;
-
-	for (; i + 1 < sizeof(refusals) / sizeof(refusals[0]); i++) {
-		size_t length = strlen(refusals[i].enhanced);
-
-		if (strncmp(reply->enhanced, refusals[i].enhanced, length) == 0 &&
-		    (length > 0 || reply->enhanced[0] == '\0') &&
-		    (refusals[i].code == 0 || refusals[i].code == reply->code))
-			break;
-	}
-	return i;
-}
 
 enum fate
 envelope_fate(const struct envelope *envelope)
@@ -70,7 +40,7 @@ refused_status(const struct envelope *envelope)
 	for (size_t i = 0; i < envelope->count; i++) {
 		const struct recipient *r = &envelope->recipients[i];
 
-		if (r->verdict == FAILED && refusals[refusal_row(&r->reply)].status != EX_NOUSER)
+		if (r->verdict == FAILED && refusals[explain_reply(&r->reply)->class] != EX_NOUSER)
 			all_unknown = false;
 	}
 	return all_unknown ? EX_NOUSER : EX_UNAVAILABLE;
@@ -97,7 +67,7 @@ explain_recipients(const struct envelope *envelope, enum verdict verdict, struct
 	reply_format(&first->reply, said, sizeof(said));
 	buffer_format(out, "to <%s>: %s", first->address, said);
 	if (verdict == FAILED)
-		buffer_format(out, "; %s", refusals[refusal_row(&first->reply)].cure);
+		buffer_format(out, "; %s", explain_reply(&first->reply)->cure);
 	if (count > 1)
 		buffer_format(out, " (and %zu more recipients)", count - 1);
 }

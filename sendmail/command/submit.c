@@ -15,10 +15,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "base/process.h"
+#include "command/outcome.h"
 #include "command/status.h"
-#include "delivery/deliver.h"
-#include "delivery/run.h"
 #include "message/reader.h"
 #include "queue/queue.h"
 
@@ -39,7 +37,6 @@ struct intake {
 	struct buffer header, body;
 	char id[ID_MAX];
 	bool begun; /* the header was composed and written */
-	bool background; /* nobody waits for the outcome any more */
 };
 
 static int
@@ -81,6 +78,18 @@ fail(struct intake *in, int status)
 		in->status = status;
 }
 
+/* The reserve of the disk is for others, and for the marks of what is queued already. */
+static bool
+has_room(const struct intake *in, struct reason *why)
+{
+	const struct config *config = &in->caller->config;
+
+	if (queue_has_room(in->queue, 0, (uint64_t)config->queue.min_free))
+		return true;
+	reason_set(why, "no room in %s: less is free than min_free in [queue] leaves", config->queue.directory);
+	return false;
+}
+
 /* The queue when there is one that can be written, else an unnamed file. */
 static int
 open_entry(struct intake *in)
@@ -90,7 +99,7 @@ open_entry(struct intake *in)
 	queue_new_id(in->id, time(NULL));
 	if (directory != NULL) {
 		in->queue = queue_open(directory, &why);
-		if (in->queue != NULL && entry_create(&in->entry, in->queue, in->id, &why) == 0)
+		if (in->queue != NULL && has_room(in, &why) && entry_create(&in->entry, in->queue, in->id, &why) == 0)
 			return 0;
 		log_note(LEVEL_WARNING, "queue", why.text);
 		queue_close(in->queue);
@@ -122,6 +131,9 @@ begin(struct intake *in)
 	snprintf(envelope->id, sizeof(envelope->id), "%s", in->id);
 	envelope->birth = stamp.now;
 	envelope->uid = identity.uid;
+	envelope->notify = o->notify;
+	envelope->ret = o->ret;
+	envelope->envid = o->envid != NULL ? copy_string(o->envid) : NULL;
 	buffer_init(&composed, COMPOSED_MAX);
 	fail(in, statuses[compose(&in->header, &submission, &identity, &stamp, envelope, &composed, in->reason)]);
 	buffer_free(&in->header);
@@ -201,97 +213,6 @@ check_message(struct intake *in)
 	}
 }
 
-/* The caller need not wait any longer: a child goes on, without the caller's pipes. True in the parent. */
-static bool
-leave_to_child(void *context)
-{
-	struct intake *in = context;
-
-	if (fork() != 0)
-		return true;
-	process_detach();
-	in->background = true;
-	return false;
-}
-
-static void
-print_dialogue(void *context, bool from_server, const char *line)
-{
-	(void)context;
-	printf("%s %s\n", from_server ? "<-" : "->", line);
-	fflush(stdout);
-}
-
-/* The outcome for a caller who waited. */
-static int
-report(struct intake *in, const struct delivery *d)
-{
-	const struct envelope *envelope = &in->entry.envelope;
-	enum fate fate = envelope_fate(envelope);
-	struct buffer text;
-	int status = EX_OK;
-
-	if (fate == FATE_SENT)
-		return EX_OK;
-	buffer_init(&text, REASON_MAX);
-	buffer_format(&text, "smarthost %s ", d->smarthost->host != NULL ? d->smarthost->host : d->smarthost->maildir);
-	explain_recipients(envelope, fate == FATE_REFUSED ? FAILED : DEFERRED, &text);
-	if (fate == FATE_REFUSED)
-		status = refused_status(envelope);
-	else if (in->queue == NULL)
-		status = unsent_status(&d->trouble);
-	if (fate == FATE_WAITING)
-		buffer_add_string(&text, in->queue == NULL ? "; not sent, and there is no queue to keep it"
-							   : "; stored, will be tried again");
-	reason_set(in->reason, "%s", buffer_string(&text));
-	buffer_free(&text);
-	return status;
-}
-
-/* What stays on disk after a try: nothing that was delivered or whose refusal the caller is told. */
-static void
-settle(void *context, struct entry *entry)
-{
-	struct intake *in = context;
-	struct reason why;
-	int result = 0;
-
-	if (in->background)
-		entry_settle(entry);
-	else if (envelope_tally(&entry->envelope, DEFERRED) > 0)
-		result = entry_record(entry, &why);
-	else
-		result = entry_remove(entry, &why);
-	if (result < 0)
-		log_note(LEVEL_ERROR, "queue", why.text);
-}
-
-static int
-deliver(struct intake *in)
-{
-	const struct config *config = &in->caller->config;
-	enum delivery_wish wish = in->options->delivery;
-	struct patience patience = { .over = leave_to_child, .context = in };
-	struct session_hooks hooks = { .trace = in->options->verbose ? print_dialogue : NULL };
-	struct delivery d;
-	int status;
-
-	if (in->queue != NULL &&
-	    (wish == WISH_QUEUE || (wish == WISH_NONE && config->queue.delivery == DELIVERY_QUEUE)))
-		return EX_OK;
-	if (in->queue != NULL && wish != WISH_FOREGROUND) {
-		patience.end = clock_milliseconds() + (wish == WISH_BACKGROUND ? 0 : config->queue.wait * 1000);
-		hooks.patience = &patience;
-	}
-	delivery_init(&d, config, &hooks);
-	d.settle = settle;
-	d.settle_context = in;
-	delivery_try(&d, &in->entry, true);
-	status = patience.left ? EX_OK : report(in, &d);
-	delivery_end(&d);
-	return in->background ? EX_OK : status;
-}
-
 int
 submit(struct caller *caller, const struct options *options, struct reason *reason)
 {
@@ -311,7 +232,7 @@ submit(struct caller *caller, const struct options *options, struct reason *reas
 	if (in.status == EX_OK && entry_commit(&in.entry, reason) < 0)
 		fail(&in, EX_IOERR);
 	if (in.status == EX_OK)
-		in.status = deliver(&in);
+		in.status = deliver_submission(caller, options, in.queue, &in.entry, reason);
 	else
 		entry_abandon(&in.entry);
 	entry_close(&in.entry);

@@ -18,18 +18,12 @@ part_of(struct load *load, enum section section)
 	return NULL;
 }
 
-/* Defaults go through the same parsers as what people write. */
 static void
 set_defaults(struct part *part)
 {
-	struct reason why;
-
-	for (size_t i = 0; i < config_key_count; i++) {
-		const struct key *key = &config_keys[i];
-
-		if (key->section == part->section && key->initial != NULL && part->key_lines[i] == 0)
-			key->kind->parse(key_field(key, part->base), key->initial, &why);
-	}
+	for (size_t i = 0; i < config_key_count; i++)
+		if (config_keys[i].section == part->section && part->key_lines[i] == 0)
+			key_default(&config_keys[i], part->base);
 }
 
 static bool

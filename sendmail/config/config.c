@@ -61,6 +61,9 @@ keep_queue_only(struct config *config, const struct config_world *world, const s
 	config_free(config);
 	config->source = copy_string(origin->source);
 	config->personal = origin->personal;
+	for (const struct key *key = config_keys; key < config_keys + config_key_count; key++)
+		if (key->section == SECTION_QUEUE || key->section == SECTION_LOG)
+			key_default(key, config);
 	config->queue.directory = default_queue(world, origin->personal, origin->at_home);
 }
 

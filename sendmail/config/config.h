@@ -44,6 +44,9 @@ struct smarthost {
 	char *from; /* forced envelope and header From, or NULL */
 	int64_t connect_timeout; /* seconds for all addresses; one of them has half of it */
 	int64_t timeout; /* seconds for one answer */
+	unsigned connections; /* at a time, of all submitters together; the runner has as many of its own */
+	unsigned messages_per_connection;
+	unsigned recipients_per_message; /* of one transaction; 0: as the server says */
 	char *maildir; /* deliver into this Maildir instead, or NULL */
 };
 
@@ -63,11 +66,16 @@ struct config {
 		char *directory; /* absolute path, or NULL for `none` */
 		enum queue_delivery delivery;
 		int64_t wait; /* seconds */
+		int64_t retry_first, retry_longest; /* pauses in seconds; one key sets both */
+		int64_t lifetime; /* seconds */
+		char *bounce_to; /* who gets reports instead of the envelope sender, or NULL */
 		int64_t max_message; /* bytes */
+		int64_t min_free; /* bytes; 0: no reserve */
+		int unsent_status; /* exit status of mail that was neither sent nor stored: 69 or 75 */
 	} queue;
 	struct {
 		char *target; /* "syslog", "stderr" or an absolute path */
-		char *format; /* "text" */
+		char *format; /* "text" or "json" */
 	} log;
 	char *source; /* where it came from: a path, or "environment variable NAME" */
 	bool personal; /* the user's own file or environment, not the system's */
@@ -95,8 +103,8 @@ enum config_result {
  * SENDMAIL_SMARTHOST (with SENDMAIL_PASSWORD_FILE, SENDMAIL_FROM), the user's
  * ~/.config/sendmail.ini, the system file; an empty variable is not set. The
  * result is complete (defaults, domain, helo, password read). Of a broken one
- * only source, personal and the default queue.directory are left, so that the
- * message can be kept; of none, nothing. Always to be freed with config_free().
+ * only source, personal, the default queue.directory and the other defaults of
+ * [queue] and [log] are left, so that the message can be kept; of none, nothing. Always to be freed with config_free().
  */
 enum config_result config_load(struct config *, const struct config_world *, struct reason *);
 /* The same for one text; name stands in messages. For SENDMAIL_CONFIG, tests and fuzzing. */

@@ -40,6 +40,11 @@ const struct key config_keys[] = {
 	SMARTHOST("helo", &kind_helo, helo, NULL, "name given with EHLO"),
 	SMARTHOST("connect_timeout", &kind_timeout, connect_timeout, "60s", "time for connecting to all addresses"),
 	SMARTHOST("timeout", &kind_timeout, timeout, "5m", "time for one answer"),
+	SMARTHOST("connections", &kind_connections, connections, "2", "connections at a time"),
+	SMARTHOST(
+	    "messages_per_connection", &kind_messages, messages_per_connection, "50", "messages on one connection"),
+	SMARTHOST(
+	    "recipients_per_message", &kind_recipients, recipients_per_message, "0", "recipients of one transaction"),
 	SMARTHOST("maildir", &kind_path, maildir, NULL, "deliver into this Maildir instead"),
 
 	GLOBAL(SECTION_IDENTITY, "domain", &kind_domain, identity.domain, NULL, "completes bare names"),
@@ -51,10 +56,17 @@ const struct key config_keys[] = {
 	GLOBAL(SECTION_QUEUE, "directory", &kind_directory, queue.directory, NULL, "path of the queue, or none"),
 	GLOBAL(SECTION_QUEUE, "delivery", &kind_delivery, queue.delivery, "now", "now or queue"),
 	GLOBAL(SECTION_QUEUE, "wait", &kind_duration, queue.wait, "10s", "how long a caller waits for the smarthost"),
+	GLOBAL(
+	    SECTION_QUEUE, "retry", &kind_retry, queue.retry_first, "5m 4h", "first and longest pause between tries"),
+	GLOBAL(SECTION_QUEUE, "lifetime", &kind_timeout, queue.lifetime, "5d", "when to give up"),
+	GLOBAL(SECTION_QUEUE, "bounce_to", &kind_address, queue.bounce_to, NULL, "who gets reports"),
 	GLOBAL(SECTION_QUEUE, "max_message", &kind_size, queue.max_message, "50M", "largest message taken"),
+	GLOBAL(SECTION_QUEUE, "min_free", &kind_reserve, queue.min_free, "16M", "disk space to leave free"),
+	GLOBAL(SECTION_QUEUE, "unsent_status", &kind_unsent_status, queue.unsent_status, "69",
+	    "exit status of mail neither sent nor stored"),
 
 	GLOBAL(SECTION_LOG, "target", &kind_target, log.target, "syslog", "syslog, stderr or the path of a file"),
-	GLOBAL(SECTION_LOG, "format", &kind_format, log.format, "text", "form of the log"),
+	GLOBAL(SECTION_LOG, "format", &kind_format, log.format, "text", "text or json"),
 
 	LATER(SECTION_SMARTHOST, "provider", "preset of a provider"),
 	LATER(SECTION_SMARTHOST, "region", "region of the provider"),
@@ -69,19 +81,11 @@ const struct key config_keys[] = {
 	LATER(SECTION_SMARTHOST, "token_command", "command that prints an OAuth token"),
 	LATER(SECTION_SMARTHOST, "source_address", "address to connect from"),
 	LATER(SECTION_SMARTHOST, "family", "IPv4 or IPv6 only"),
-	LATER(SECTION_SMARTHOST, "connections", "connections at a time"),
-	LATER(SECTION_SMARTHOST, "messages_per_connection", "messages on one connection"),
-	LATER(SECTION_SMARTHOST, "recipients_per_message", "recipients of one transaction"),
 	LATER(SECTION_SMARTHOST, "max_size", "largest message of this smarthost"),
 	LATER(SECTION_SMARTHOST, "window", "transactions in flight"),
 	LATER(SECTION_SMARTHOST, "add_header", "header fields to add"),
 	LATER(SECTION_SMARTHOST, "only_from", "senders that go through this smarthost"),
 	LATER(SECTION_ALIASES, "file", "aliases file of sendmail's form"),
-	LATER(SECTION_QUEUE, "retry", "first and longest pause"),
-	LATER(SECTION_QUEUE, "lifetime", "when to give up"),
-	LATER(SECTION_QUEUE, "bounce_to", "who gets reports"),
-	LATER(SECTION_QUEUE, "min_free", "disk space to leave free"),
-	LATER(SECTION_QUEUE, "unsent_status", "exit status for mail neither sent nor stored"),
 };
 const size_t config_key_count = sizeof(config_keys) / sizeof(config_keys[0]);
 _Static_assert(sizeof(config_keys) / sizeof(config_keys[0]) <= KEYS_MAX, "KEYS_MAX is too small");
@@ -111,6 +115,15 @@ void *
 key_field(const struct key *key, void *base)
 {
 	return (char *)base + key->offset;
+}
+
+void
+key_default(const struct key *key, void *base)
+{
+	struct reason why;
+
+	if (key->kind != NULL && key->initial != NULL)
+		key->kind->parse(key_field(key, base), key->initial, &why);
 }
 
 enum { FAR = 3, NAME_MAX_BYTES = 63 };

@@ -38,5 +38,7 @@ const char *key_nearest(enum section, const char *name);
 const char *section_nearest(const char *name);
 /* Where the value of a key lives; base is the struct smarthost or the struct config. */
 void *key_field(const struct key *, void *base);
+/* Sets the default, if there is one, through the parser that reads what people write. */
+void key_default(const struct key *, void *base);
 
 #endif

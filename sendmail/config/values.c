@@ -1,12 +1,10 @@
 /*
- * Kinds of values. Every parser refuses what it does not know in the words
+ * Kinds of values that are words; numbers stand in numbers.c. Every parser refuses what it does not know in the words
  * `"value" is not WHAT, write CURE`; the caller puts file, line and key before.
  */
 #include "config/values.h"
 
 #include <arpa/inet.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,14 +16,12 @@ enum {
 	LABEL_MAX = 63,
 	LOCAL_PART_MAX = 64, /* RFC 5321 4.5.3.1 */
 	SOCKET_PATH_MAX = 107, /* sun_path without its terminator */
-	DIGITS_MAX = 9, /* times the largest unit this still fits into 63 bits */
-	DURATION_MAX = 366 * 86400,
 };
 
 #define UNIX_PREFIX "unix:"
 
-static int
-refuse(struct reason *why, const char *text, const char *what, const char *cure)
+int
+value_refuse(struct reason *why, const char *text, const char *what, const char *cure)
 {
 	return reason_set(why, "\"%s\" is not %s, write %s", text, what, cure);
 }
@@ -121,7 +117,7 @@ static int
 path_parse(void *field, const char *text, struct reason *why)
 {
 	if (text[0] != '/')
-		return refuse(why, text, "an absolute path", "it from the \"/\" on");
+		return value_refuse(why, text, "an absolute path", "it from the \"/\" on");
 	return text_set(field, text);
 }
 
@@ -137,7 +133,8 @@ host_parse(void *field, const char *text, struct reason *why)
 	if (strncmp(text, UNIX_PREFIX "/", strlen(UNIX_PREFIX "/")) == 0 && strlen(path) <= SOCKET_PATH_MAX)
 		return text_set(field, path);
 	if (!valid_domain(text) && inet_pton(AF_INET6, text, &address) != 1)
-		return refuse(why, text, "a host", "a name or an address alone, such as smtp.example.com or 192.0.2.1");
+		return value_refuse(
+		    why, text, "a host", "a name or an address alone, such as smtp.example.com or 192.0.2.1");
 	return text_set(field, text);
 }
 
@@ -153,27 +150,13 @@ host_print(const void *field, size_t index, struct buffer *out)
 
 const struct kind kind_host = { host_parse, host_print, text_release, false, false };
 
-/* Up to DIGITS_MAX digits; *rest is what follows. */
-static bool
-digits(const char *text, int64_t *value, const char **rest)
-{
-	size_t n = strspn(text, "0123456789");
-
-	if (n == 0 || n > DIGITS_MAX)
-		return false;
-	*value = strtol(text, NULL, 10);
-	*rest = text + n;
-	return true;
-}
-
 static int
 port_parse(void *field, const char *text, struct reason *why)
 {
-	int64_t port;
-	const char *rest;
+	size_t length = strspn(text, "0123456789");
 
-	if (!digits(text, &port, &rest) || *rest != '\0' || text[0] == '0' || port > 65535)
-		return refuse(why, text, "a port", "one number from 1 to 65535");
+	if (length == 0 || length > 5 || text[length] != '\0' || text[0] == '0' || strtol(text, NULL, 10) > 65535)
+		return value_refuse(why, text, "a port", "one number from 1 to 65535");
 	return text_set(field, text);
 }
 
@@ -183,7 +166,7 @@ static int
 domain_parse(void *field, const char *text, struct reason *why)
 {
 	if (!valid_domain(text))
-		return refuse(why, text, "a domain", "one such as example.com");
+		return value_refuse(why, text, "a domain", "one such as example.com");
 	return text_set(field, text);
 }
 
@@ -210,7 +193,7 @@ static int
 helo_parse(void *field, const char *text, struct reason *why)
 {
 	if (!valid_domain(text) && !address_literal(text))
-		return refuse(why, text, "a name for EHLO", "a host name or an address such as [192.0.2.1]");
+		return value_refuse(why, text, "a name for EHLO", "a host name or an address such as [192.0.2.1]");
 	return text_set(field, text);
 }
 
@@ -220,7 +203,8 @@ static int
 address_parse(void *field, const char *text, struct reason *why)
 {
 	if (!valid_address(text))
-		return refuse(why, text, "a full address", "one such as app@example.com, without name and brackets");
+		return value_refuse(
+		    why, text, "a full address", "one such as app@example.com, without name and brackets");
 	return text_set(field, text);
 }
 
@@ -230,7 +214,7 @@ static int
 target_parse(void *field, const char *text, struct reason *why)
 {
 	if (text[0] != '/' && strcmp(text, "syslog") != 0 && strcmp(text, "stderr") != 0)
-		return refuse(why, text, "a log target", "syslog, stderr or an absolute path");
+		return value_refuse(why, text, "a log target", "syslog, stderr or an absolute path");
 	return text_set(field, text);
 }
 
@@ -239,10 +223,8 @@ const struct kind kind_target = { target_parse, text_print, text_release, false,
 static int
 format_parse(void *field, const char *text, struct reason *why)
 {
-	if (strcmp(text, "json") == 0)
-		return reason_set(why, "\"json\" is known but not built yet, write text");
-	if (strcmp(text, "text") != 0)
-		return refuse(why, text, "a log format", "text");
+	if (strcmp(text, "text") != 0 && strcmp(text, "json") != 0)
+		return value_refuse(why, text, "a log format", "text or json");
 	return text_set(field, text);
 }
 
@@ -256,7 +238,7 @@ directory_parse(void *field, const char *text, struct reason *why)
 	if (strcmp(text, "none") == 0)
 		return 0;
 	if (text[0] != '/')
-		return refuse(why, text, "a directory", "an absolute path or none");
+		return value_refuse(why, text, "a directory", "an absolute path or none");
 	return text_set(field, text);
 }
 
@@ -292,7 +274,7 @@ tls_parse(void *field, const char *text, struct reason *why)
 	int choice = choose(tls_names, 3, text);
 
 	if (choice < 0)
-		return refuse(why, text, "a way to use TLS", "implicit, starttls or none");
+		return value_refuse(why, text, "a way to use TLS", "implicit, starttls or none");
 	*(enum smtp_tls *)field = (enum smtp_tls)choice;
 	return 0;
 }
@@ -313,7 +295,7 @@ yes_no_parse(void *field, const char *text, struct reason *why)
 	int choice = choose(yes_no_names, 2, text);
 
 	if (choice < 0)
-		return refuse(why, text, "an answer", "yes or no");
+		return value_refuse(why, text, "an answer", "yes or no");
 	*(bool *)field = choice != 0;
 	return 0;
 }
@@ -334,7 +316,7 @@ delivery_parse(void *field, const char *text, struct reason *why)
 	int choice = choose(delivery_names, 2, text);
 
 	if (choice < 0)
-		return refuse(why, text, "a time of delivery", "now or queue");
+		return value_refuse(why, text, "a time of delivery", "now or queue");
 	*(enum queue_delivery *)field = (enum queue_delivery)choice;
 	return 0;
 }
@@ -348,101 +330,6 @@ delivery_print(const void *field, size_t index, struct buffer *out)
 }
 
 const struct kind kind_delivery = { delivery_parse, delivery_print, NULL, false, false };
-
-struct unit {
-	const char *name;
-	int64_t factor;
-};
-
-/* Largest first: that is how values are printed. */
-static const struct unit times[] = { { "d", 86400 }, { "h", 3600 }, { "m", 60 }, { "s", 1 }, { NULL, 0 } };
-static const struct unit sizes[] = { { "G", 1 << 30 }, { "M", 1 << 20 }, { "K", 1 << 10 }, { "", 1 }, { NULL, 0 } };
-
-/* A number and one of the units; nothing else. */
-static bool
-measure(const struct unit *unit, const char *text, int64_t *value)
-{
-	const char *rest;
-
-	if (!digits(text, value, &rest))
-		return false;
-	while (unit->name != NULL && strcmp(unit->name, rest) != 0)
-		unit++;
-	*value *= unit->factor;
-	return unit->name != NULL;
-}
-
-static void
-measure_print(const struct unit *unit, int64_t value, struct buffer *out)
-{
-	while (unit->factor > 1 && value % unit->factor != 0)
-		unit++;
-	buffer_format(out, "%lld%s", (long long)(value / unit->factor), unit->name);
-}
-
-static int
-duration_parse(void *field, const char *text, struct reason *why)
-{
-	int64_t *seconds = field;
-
-	if (strcmp(text, "0") == 0)
-		*seconds = 0;
-	else if (!measure(times, text, seconds))
-		return refuse(why, text, "a time", "a number with its unit: 30s, 5m, 2h or 5d");
-	else if (*seconds > DURATION_MAX)
-		return refuse(why, text, "a sensible time", "at most 366d");
-	return 0;
-}
-
-static int
-timeout_parse(void *field, const char *text, struct reason *why)
-{
-	const int64_t *seconds = field;
-
-	if (duration_parse(field, text, why) != 0)
-		return -1;
-	if (*seconds == 0)
-		return refuse(why, text, "a time to wait", "at least 1s");
-	return 0;
-}
-
-static bool
-duration_print(const void *field, size_t index, struct buffer *out)
-{
-	const int64_t *seconds = field;
-
-	(void)index;
-	if (*seconds == 0)
-		buffer_add_char(out, '0');
-	else
-		measure_print(times, *seconds, out);
-	return true;
-}
-
-const struct kind kind_duration = { duration_parse, duration_print, NULL, false, false };
-const struct kind kind_timeout = { timeout_parse, duration_print, NULL, false, false };
-
-static int
-size_parse(void *field, const char *text, struct reason *why)
-{
-	int64_t *bytes = field;
-
-	if (!measure(sizes, text, bytes) || *bytes == 0)
-		return refuse(why, text, "a size", "a number of bytes, or one with K, M or G such as 25M");
-	return 0;
-}
-
-static bool
-size_print(const void *field, size_t index, struct buffer *out)
-{
-	const int64_t *bytes = field;
-
-	(void)index;
-	measure_print(sizes, *bytes, out);
-	return true;
-}
-
-const struct kind kind_size = { size_parse, size_print, NULL, false, false };
 
 /* Calls add() for every item between commas, without its blanks. */
 static int
@@ -479,7 +366,7 @@ auth_add(void *field, const char *item, struct reason *why)
 	else if (strcmp(item, "login") == 0)
 		*auth |= SMTP_AUTH_LOGIN;
 	else
-		return refuse(why, item, "a way to log in", "auto, none, or a list of plain and login");
+		return value_refuse(why, item, "a way to log in", "auto, none, or a list of plain and login");
 	return 0;
 }
 
@@ -544,7 +431,7 @@ pattern_add(void *field, const char *item, struct reason *why)
 {
 	for (const char *c = item; *c != '\0'; c++)
 		if (*c != '@' && !valid_local_part(c, 1))
-			return refuse(why, item, "a pattern of addresses", "one such as *@example.com");
+			return value_refuse(why, item, "a pattern of addresses", "one such as *@example.com");
 	return list_add(field, item, why);
 }
 
@@ -561,7 +448,7 @@ static int
 targets_add(void *field, const char *item, struct reason *why)
 {
 	if (strchr("/|", item[0]) != NULL || (!valid_address(item) && !valid_local_part(item, strlen(item))))
-		return refuse(why, item, "an address or a name", "one such as ops@example.com");
+		return value_refuse(why, item, "an address or a name", "one such as ops@example.com");
 	return list_add(field, item, why);
 }
 

@@ -24,7 +24,11 @@ struct kind {
 
 extern const struct kind kind_text, kind_secret, kind_path, kind_host, kind_port, kind_domain, kind_helo, kind_address,
     kind_tls, kind_auth, kind_yes_no, kind_delivery, kind_target, kind_format, kind_directory, kind_duration,
-    kind_timeout, kind_size, kind_patterns, kind_targets;
+    kind_timeout, kind_size, kind_reserve, kind_retry, kind_connections, kind_messages, kind_recipients,
+    kind_unsent_status, kind_patterns, kind_targets;
+
+/* Sets the reason `"text" is not WHAT, write CURE`; returns -1. */
+int value_refuse(struct reason *, const char *text, const char *what, const char *cure);
 
 /* A domain or host name: labels of letters, digits, '-' and '_'. */
 bool valid_domain(const char *);

@@ -5,9 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "delivery/maildir.h"
+#include "delivery/pause.h"
 
 enum { NUMBER_MAX = 32 };
 
@@ -22,17 +24,21 @@ static const struct {
 };
 
 void
-delivery_init(struct delivery *d, const struct config *config, const struct session_hooks *hooks)
+delivery_init(struct delivery *d, const struct delivery_options *options)
 {
-	*d = (struct delivery){ .config = config, .hooks = *hooks };
+	const struct config *config = options->config;
+
+	*d = (struct delivery){ .options = *options, .slot = -1, .smarthost = config->smarthosts };
+	d->schedule =
+	    (struct schedule){ config->queue.retry_first, config->queue.retry_longest, config->queue.lifetime };
 }
 
 static void
 log_recipient(const struct delivery *d, const struct envelope *e, const struct recipient *r, int64_t took)
 {
 	const struct smarthost *host = d->smarthost;
-	char uid[NUMBER_MAX], size[NUMBER_MAX], delay[NUMBER_MAX], spent[NUMBER_MAX], where[512],
-	    reply[REPLY_TEXT_MAX + 32];
+	char uid[NUMBER_MAX], size[NUMBER_MAX], delay[NUMBER_MAX], spent[NUMBER_MAX], where[512];
+	char reply[REPLY_TEXT_MAX + 32];
 
 	snprintf(uid, sizeof(uid), "%lu", e->uid);
 	snprintf(size, sizeof(size), "%" PRIu64, e->facts.size);
@@ -62,52 +68,113 @@ log_recipient(const struct delivery *d, const struct envelope *e, const struct r
 static bool
 left(const struct delivery *d)
 {
-	return d->hooks.patience != NULL && d->hooks.patience->left;
+	return d->options.hooks.patience != NULL && d->options.hooks.patience->left;
 }
 
-static bool
+static enum attempt
 store_in_maildir(struct delivery *d, struct entry *entry)
 {
 	struct reply reply;
 
 	if (maildir_deliver(d->smarthost->maildir, entry, &d->trouble.reason) < 0) {
 		d->trouble.kind = TROUBLE_SYSTEM;
-		return false;
+		return ATTEMPT_TROUBLE;
 	}
 	reply_set(&reply, 250, "2.0.0", "stored in the Maildir");
 	envelope_settle(&entry->envelope, DELIVERED, &reply);
+	return ATTEMPT_MADE;
+}
+
+/* True, with the trouble, while the smarthost is left alone. */
+static bool
+is_paused(struct delivery *d)
+{
+	struct pause pause;
+
+	if (d->options.queue == NULL || !pause_read(d->options.queue, d->smarthost, &pause) ||
+	    !pause_stands(&pause, &d->schedule, time(NULL)))
+		return false;
+	d->trouble.kind = TROUBLE_SERVICE;
+	reason_set(&d->trouble.reason, "paused after: %s", pause.text);
 	return true;
 }
 
 static bool
+take_slot(struct delivery *d)
+{
+	if (!d->options.submitter || d->options.queue == NULL || d->slot >= 0)
+		return true;
+	d->slot = queue_take_slot(d->options.queue, d->smarthost->host, d->smarthost->connections);
+	return d->slot >= 0;
+}
+
+/* Opens a session; what comes of it begins or lifts the smarthost's pause. */
+static enum attempt
+open_session(struct delivery *d)
+{
+	struct queue *queue = d->options.queue;
+	struct pause pause;
+
+	session_close(d->session);
+	d->session = NULL;
+	if (is_paused(d))
+		return ATTEMPT_PAUSED;
+	if (!take_slot(d))
+		return ATTEMPT_BUSY;
+	d->session = session_open(d->smarthost, &d->options.hooks);
+	if (session_usable(d->session)) {
+		if (queue != NULL && pause_read(queue, d->smarthost, &pause))
+			pause_lift(queue, d->smarthost);
+		return ATTEMPT_MADE;
+	}
+	d->trouble = *session_trouble(d->session);
+	if (queue != NULL && !left(d))
+		pause_begin(queue, d->smarthost, &d->schedule, &d->trouble, time(NULL));
+	return ATTEMPT_TROUBLE;
+}
+
+static enum attempt
 send_through_session(struct delivery *d, struct entry *entry, bool last)
 {
-	bool usable;
+	enum attempt opened = ATTEMPT_MADE;
+	struct reason ignored;
 
-	if (d->session == NULL || !session_usable(d->session)) {
-		session_close(d->session);
-		d->session = session_open(d->smarthost, &d->hooks);
-	}
-	usable = session_usable(d->session);
-	if (usable)
-		session_send(d->session, entry, last);
+	if (d->session == NULL || !session_usable(d->session))
+		opened = open_session(d);
+	if (opened != ATTEMPT_MADE)
+		return opened;
+	/* A digit that cannot be written only makes a poisonous message harder to find. */
+	entry_begin_try(entry, &ignored);
+	session_send(d->session, entry, last);
 	d->trouble = *session_trouble(d->session);
-	return usable;
+	if (d->trouble.everybody && d->options.queue != NULL && !left(d))
+		pause_begin(d->options.queue, d->smarthost, &d->schedule, &d->trouble, time(NULL));
+	return ATTEMPT_MADE;
 }
 
 /* The first smarthost that can be used gets the message; an open session goes on with its own. */
-static bool
+static enum attempt
 attempt(struct delivery *d, struct entry *entry, bool last)
 {
-	const struct smarthost *hosts = d->config->smarthosts;
-	bool used = d->session != NULL && session_usable(d->session) && send_through_session(d, entry, last);
+	const struct smarthost *hosts = d->options.config->smarthosts;
+	enum attempt made = ATTEMPT_TROUBLE;
+	bool tried = false;
 
-	for (size_t i = 0; i < d->config->smarthost_count && !used && !left(d); i++) {
+	if (d->session != NULL && session_usable(d->session)) {
+		made = send_through_session(d, entry, last);
+		return left(d) ? ATTEMPT_LEFT : made;
+	}
+	for (size_t i = 0; i < d->options.config->smarthost_count; i++) {
 		d->smarthost = &hosts[i];
 		d->trouble.kind = TROUBLE_NONE;
-		used = hosts[i].maildir != NULL ? store_in_maildir(d, entry) : send_through_session(d, entry, last);
+		made = hosts[i].maildir != NULL ? store_in_maildir(d, entry) : send_through_session(d, entry, last);
+		if (left(d))
+			return ATTEMPT_LEFT;
+		if (made != ATTEMPT_TROUBLE && made != ATTEMPT_PAUSED)
+			return made;
+		tried = tried || made == ATTEMPT_TROUBLE;
 	}
-	return used;
+	return tried ? ATTEMPT_TROUBLE : ATTEMPT_PAUSED;
 }
 
 /* Nobody could be asked: the trouble is the reply of whoever waits. */
@@ -120,28 +187,35 @@ defer_all(const struct delivery *d, struct envelope *envelope)
 	envelope_settle(envelope, DEFERRED, &reply);
 }
 
-bool
+/* A message nobody could be asked about is not charged: its schedule stays as it is. */
+static void
+conclude(struct delivery *d, struct entry *entry, enum attempt made)
+{
+	if (made == ATTEMPT_MADE)
+		d->options.settle(d->options.settle_context, entry);
+	else if (made != ATTEMPT_BUSY)
+		defer_all(d, &entry->envelope);
+}
+
+enum attempt
 delivery_try(struct delivery *d, struct entry *entry, bool last)
 {
 	struct envelope *envelope = &entry->envelope;
 	int64_t started = clock_milliseconds(), took;
 	bool *waiting = allocate(envelope->count, sizeof(*waiting));
-	bool tried;
+	enum attempt made;
 
 	for (size_t i = 0; i < envelope->count; i++)
 		waiting[i] = envelope->recipients[i].verdict == DEFERRED;
-	tried = attempt(d, entry, last);
-	if (!left(d)) {
-		took = clock_milliseconds() - started;
-		if (!tried)
-			defer_all(d, envelope);
-		d->settle(d->settle_context, entry);
-		for (size_t i = 0; i < envelope->count; i++)
-			if (waiting[i])
-				log_recipient(d, envelope, &envelope->recipients[i], took);
-	}
+	made = attempt(d, entry, last);
+	took = clock_milliseconds() - started;
+	if (made != ATTEMPT_LEFT)
+		conclude(d, entry, made);
+	for (size_t i = 0; i < envelope->count; i++)
+		if (waiting[i] && (made == ATTEMPT_MADE || made == ATTEMPT_TROUBLE))
+			log_recipient(d, envelope, &envelope->recipients[i], took);
 	free(waiting);
-	return tried;
+	return made;
 }
 
 void
@@ -149,4 +223,7 @@ delivery_end(struct delivery *d)
 {
 	session_close(d->session);
 	d->session = NULL;
+	if (d->slot >= 0)
+		close(d->slot);
+	d->slot = -1;
 }

@@ -1,6 +1,7 @@
 /*
- * Delivery of messages: which smarthost, one session for many messages, a log
- * line per recipient. A submission is a delivery of one message.
+ * Delivery of messages: which smarthost, one session for many messages, pauses
+ * and slots respected, a log line per recipient. A submission is a delivery of
+ * one message.
  */
 #ifndef DELIVERY_DELIVER_H
 #define DELIVERY_DELIVER_H
@@ -11,25 +12,40 @@
 #include "delivery/session.h"
 #include "queue/queue.h"
 
-struct delivery {
-	const struct config *config; /* borrowed */
+/* What a delivery is for. All borrowed; set once by the caller of delivery_init(). */
+struct delivery_options {
+	const struct config *config;
 	struct session_hooks hooks;
+	struct queue *queue; /* NULL: none; then there are no pauses, slots or reports either */
+	const char *host; /* of this machine, for reports */
+	int zone; /* minutes east of UTC */
+	bool submitter; /* shares the slots; a runner has sessions of its own */
 	/* Makes the verdicts durable; called at once behind the answer, before anything else is done. */
 	void (*settle)(void *context, struct entry *);
 	void *settle_context;
+};
+
+struct delivery {
+	struct delivery_options options;
+	struct schedule schedule; /* of the configuration */
 	struct session *session; /* open, or NULL */
 	const struct smarthost *smarthost; /* the one in use, or tried last */
 	struct trouble trouble; /* why no smarthost could be used */
+	int slot; /* descriptor of the one taken, or -1 */
 };
 
-void delivery_init(struct delivery *, const struct config *, const struct session_hooks *);
-/*
- * Tries the message once with the first smarthost that can be used. Verdicts
- * and replies stand in entry->envelope, are settled and then logged, a line for
- * each recipient. last: no message follows. False when no smarthost was usable
- * (see trouble) or the caller's patience is over (then nothing was settled).
- */
-bool delivery_try(struct delivery *, struct entry *, bool last);
+enum attempt {
+	ATTEMPT_MADE, /* a smarthost was asked: verdicts and replies stand in the envelope, settled and logged */
+	ATTEMPT_TROUBLE, /* none could be asked (see trouble): DEFERRED with that as reply, nothing settled */
+	ATTEMPT_PAUSED, /* the same, without even trying */
+	ATTEMPT_BUSY, /* all slots are taken: nothing was done */
+	ATTEMPT_LEFT, /* the caller's patience is over: a child goes on */
+};
+
+void delivery_init(struct delivery *, const struct delivery_options *);
+/* Tries the message once with the first smarthost that can be used. last: no message follows. */
+enum attempt delivery_try(struct delivery *, struct entry *, bool last);
+/* Says good-bye to the smarthost and gives the slot back. */
 void delivery_end(struct delivery *);
 
 #endif

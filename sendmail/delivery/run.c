@@ -1,73 +1,274 @@
+/*
+ * The first worker goes ahead alone: only when a smarthost has taken a session
+ * do the others follow, so that one that is in trouble sees one attempt and not
+ * one a worker. What the workers share is a page of counters; the list of
+ * messages is dealt out by a common index, and the lock of each message settles
+ * what another process holds.
+ */
 #include "delivery/run.h"
 
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/log.h"
-#include "delivery/deliver.h"
+#include "delivery/settle.h"
 
-void
-entry_settle(struct entry *entry)
-{
+enum {
+	ALONE_MAX = 8, /* messages for which no second worker is worth a login */
+	ROUNDS_MAX = 100, /* of one run: mail that comes in meanwhile is taken along, but not without end */
+};
+
+/* What the workers of a run share. */
+struct shared {
+	atomic_size_t next; /* index of the message to be looked at next */
+	atomic_size_t tried, sent;
+	atomic_bool stopped; /* a smarthost is in trouble: no further attempts */
+	atomic_int kind; /* enum trouble_kind of the first trouble */
 	struct reason reason;
-	int result;
+};
 
-	if (envelope_tally(&entry->envelope, DEFERRED) > 0)
-		result = entry_record(entry, &reason);
-	else if (envelope_tally(&entry->envelope, FAILED) > 0) {
-		result = entry_record(entry, &reason);
-		if (result == 0 && (result = entry_fail(entry, &reason)) == 0)
-			log_note(LEVEL_ERROR, "failed", "a refused message was moved to .Failed of the queue");
-	} else
-		result = entry_remove(entry, &reason);
-	if (result < 0)
-		log_note(LEVEL_ERROR, "queue", reason.text);
-}
+struct run {
+	struct delivery_options options;
+	const struct run_filter *filter;
+	struct queue_list list;
+	struct shared *shared;
+	bool progress;
+	int ready; /* descriptor to which the first worker says that a session stands; -1: nobody asks */
+};
 
 static void
 settle(void *context, struct entry *entry)
 {
 	(void)context;
-	entry_settle(entry);
+	settle_verdicts(entry);
 }
 
-/* True when the run should go on. */
 static bool
-run_item(struct delivery *d, struct queue *queue, const struct queue_item *item, int64_t now)
+contains(const char *text, const char *part)
+{
+	return part == NULL || strstr(text, part) != NULL;
+}
+
+static bool
+is_limited(const struct run_filter *filter)
+{
+	return filter->id != NULL || filter->recipient != NULL || filter->sender != NULL;
+}
+
+/* Due, or asked for by name. */
+static bool
+is_wanted(const struct run *run, const struct delivery *d, const struct entry *entry, int64_t now)
+{
+	const struct run_filter *filter = run->filter;
+	bool named = filter->recipient == NULL;
+
+	if (!is_limited(filter))
+		return queue_due(entry, &d->schedule, now);
+	for (size_t i = 0; i < entry->envelope.count && !named; i++)
+		named = contains(entry->envelope.recipients[i].address, filter->recipient);
+	return named && contains(entry->envelope.id, filter->id) && contains(entry->envelope.sender, filter->sender);
+}
+
+static void
+note_trouble(struct shared *shared, const struct trouble *trouble)
+{
+	int none = TROUBLE_NONE;
+
+	if (atomic_compare_exchange_strong(&shared->kind, &none, (int)trouble->kind))
+		shared->reason = trouble->reason;
+	shared->stopped = true;
+}
+
+static void
+say_ready(struct run *run)
+{
+	if (run->ready >= 0 && write(run->ready, "", 1) < 0)
+		log_note(LEVEL_WARNING, "run", "the first worker cannot call the others");
+	if (run->ready >= 0)
+		close(run->ready);
+	run->ready = -1;
+}
+
+static void
+show_progress(const struct run *run)
+{
+	if (run->progress)
+		fprintf(stderr, "\r%zu of %zu messages looked at, %zu tried, %zu sent ", run->shared->next,
+		    run->list.count, run->shared->tried, run->shared->sent);
+}
+
+/* A message that kills whoever touches it is put aside. */
+static bool
+is_poison(struct entry *entry)
+{
+	struct reason reason;
+
+	if (entry->envelope.crashes < CRASHES_MAX)
+		return false;
+	reason_set(&reason, "message %s: three tries died on it; moved to .Failed", entry->envelope.id);
+	log_note(LEVEL_ERROR, "poison", reason.text);
+	if (entry_fail(entry, &reason) < 0)
+		log_note(LEVEL_ERROR, "queue", reason.text);
+	return true;
+}
+
+static void
+try_entry(struct run *run, struct delivery *d, struct entry *entry)
+{
+	bool expired = queue_expired(entry, &d->schedule);
+	enum attempt made = delivery_try(d, entry, false);
+
+	run->shared->tried++;
+	if (made == ATTEMPT_MADE) {
+		say_ready(run);
+		run->shared->sent += envelope_tally(&entry->envelope, DEFERRED) == 0;
+		settle_duties(d, entry, expired);
+	}
+	if (made == ATTEMPT_TROUBLE || made == ATTEMPT_PAUSED || d->trouble.everybody)
+		note_trouble(run->shared, &d->trouble);
+}
+
+static void
+run_item(struct run *run, struct delivery *d, const struct queue_item *item)
 {
 	struct entry entry;
 	struct reason reason;
-	enum entry_state state = entry_open(&entry, queue, item, true, &reason);
-	bool tried = true;
+	enum entry_state state = entry_open(&entry, run->options.queue, item, true, &reason);
 
 	if (state == ENTRY_FOREIGN)
 		log_note(LEVEL_WARNING, "queue", reason.text);
 	if (state != ENTRY_OPEN)
-		return true;
-	if (envelope_tally(&entry.envelope, DEFERRED) == 0)
-		entry_settle(&entry); /* a crash came between the record and the removal */
-	else if (queue_due(&entry, now))
-		tried = delivery_try(d, &entry, false);
+		return;
+	if (envelope_tally(&entry.envelope, DEFERRED) == 0) {
+		settle_verdicts(&entry); /* a crash came between record and removal */
+		settle_duties(d, &entry, false);
+	} else if (!is_poison(&entry) && is_wanted(run, d, &entry, time(NULL)))
+		try_entry(run, d, &entry);
 	entry_close(&entry);
-	return tried;
+}
+
+static void
+work(struct run *run)
+{
+	struct delivery d;
+	size_t i;
+
+	delivery_init(&d, &run->options);
+	while (!run->shared->stopped && (i = run->shared->next++) < run->list.count) {
+		run_item(run, &d, &run->list.items[i]);
+		show_progress(run);
+	}
+	delivery_end(&d);
+	say_ready(run);
+}
+
+/* A worker process: its id, or -1. */
+static pid_t
+start_worker(struct run *run)
+{
+	pid_t pid = fork();
+
+	if (pid != 0)
+		return pid;
+	work(run);
+	fflush(NULL);
+	_exit(EXIT_SUCCESS);
+}
+
+/* How many sessions are worth opening: what the smarthost allows, and a handful of messages for each. */
+static size_t
+worker_count(const struct run *run)
+{
+	size_t count = run->options.config->smarthosts[0].connections;
+
+	return run->list.count / ALONE_MAX < count ? run->list.count / ALONE_MAX : count;
+}
+
+/* The first worker, and when it has a session the others; waits for all. */
+static void
+work_together(struct run *run)
+{
+	size_t count = worker_count(run);
+	int pipe_ends[2];
+	char byte;
+	pid_t first;
+
+	if (count < 2 || pipe(pipe_ends) < 0) {
+		work(run);
+		return;
+	}
+	run->ready = pipe_ends[1];
+	first = start_worker(run);
+	close(pipe_ends[1]);
+	run->ready = -1;
+	while (read(pipe_ends[0], &byte, 1) < 0 && errno == EINTR)
+		continue;
+	close(pipe_ends[0]);
+	for (size_t i = 1; i < count && !run->shared->stopped && run->shared->next < run->list.count; i++)
+		start_worker(run);
+	if (first < 0)
+		work(run);
+	while (wait(NULL) > 0 || errno == EINTR)
+		continue;
+}
+
+/* One pass over all that waits. */
+static int
+run_round(struct run *run, struct reason *reason)
+{
+	if (queue_list(run->options.queue, &run->list, reason) < 0)
+		return -1;
+	run->shared->next = 0;
+	work_together(run);
+	queue_list_free(&run->list);
+	return 0;
+}
+
+/* Rounds until nobody has left new work while the last one went on. */
+static enum trouble_kind
+run_rounds(struct run *run, struct reason *reason)
+{
+	struct queue *queue = run->options.queue;
+
+	for (int round = 0; round < ROUNDS_MAX; round++) {
+		int64_t before = queue_touched(queue, "wake");
+
+		queue_touch(queue, "last-run");
+		if (run_round(run, reason) < 0)
+			return TROUBLE_SYSTEM;
+		if (run->shared->stopped || is_limited(run->filter) || queue_touched(queue, "wake") == before)
+			break;
+	}
+	*reason = run->shared->reason;
+	return (enum trouble_kind)run->shared->kind;
 }
 
 enum trouble_kind
-queue_run(struct queue *queue, const struct config *config, const struct session_hooks *hooks, struct reason *reason)
+queue_run(const struct delivery_options *options, const struct run_filter *filter, bool progress, struct reason *reason)
 {
-	struct delivery d;
-	struct queue_list list;
-	int64_t now = time(NULL);
-	bool going = true;
+	struct run run = { .options = *options, .filter = filter, .progress = progress, .ready = -1 };
+	enum trouble_kind kind;
 
-	if (queue_list(queue, &list, reason) < 0)
+	if (!queue_lock_run(options->queue))
+		return TROUBLE_NONE;
+	run.options.settle = settle;
+	run.shared = mmap(NULL, sizeof(*run.shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (run.shared == MAP_FAILED) {
+		reason_set(reason, "no memory for a queue run: %s", strerror(errno));
 		return TROUBLE_SYSTEM;
-	queue_sweep(queue, now);
-	delivery_init(&d, config, hooks);
-	d.settle = settle;
-	for (size_t i = 0; i < list.count && going; i++)
-		going = run_item(&d, queue, &list.items[i], now);
-	delivery_end(&d);
-	queue_list_free(&list);
-	*reason = d.trouble.reason;
-	return going ? TROUBLE_NONE : d.trouble.kind;
+	}
+	queue_sweep(options->queue, time(NULL));
+	kind = run_rounds(&run, reason);
+	if (progress)
+		fputc('\n', stderr);
+	munmap(run.shared, sizeof(*run.shared));
+	queue_unlock_run(options->queue);
+	return kind;
 }

@@ -26,7 +26,6 @@ struct session {
 	struct connection *connection;
 	struct smtp *smtp;
 	struct entry *entry; /* being sent */
-	off_t offset; /* of its next block */
 	unsigned long step; /* of the engine, when the deadline was set */
 	int64_t deadline; /* of this step */
 	int64_t limit; /* of everything up to here */
@@ -38,31 +37,22 @@ static const struct {
 	enum smtp_trouble trouble;
 	const char *plain_step; /* only in this step and only before TLS; NULL: always */
 	enum trouble_kind kind;
+	bool everybody; /* also in the middle of a message */
 	const char *cure;
 } troubles[] = {
-	{ SMTP_CONNECTION, "greeting", TROUBLE_SERVICE,
+	{ SMTP_CONNECTION, "greeting", TROUBLE_SERVICE, false,
 	    "if this port speaks TLS from the first byte set tls = implicit" },
-	{ SMTP_CONNECTION, NULL, TROUBLE_SERVICE, "a later try may succeed" },
-	{ SMTP_REFUSED, NULL, TROUBLE_SERVICE, "a later try may succeed; if it lasts ask the provider" },
-	{ SMTP_NO_TLS, NULL, TROUBLE_SERVICE,
+	{ SMTP_CONNECTION, NULL, TROUBLE_SERVICE, false, "a later try may succeed" },
+	{ SMTP_REFUSED, NULL, TROUBLE_SERVICE, true, "a later try may succeed; if it lasts ask the provider" },
+	{ SMTP_NO_TLS, NULL, TROUBLE_SERVICE, true,
 	    "nothing was sent in clear; use tls = implicit with port = 465, or another port" },
-	{ SMTP_INJECTED, NULL, TROUBLE_SERVICE,
+	{ SMTP_INJECTED, NULL, TROUBLE_SERVICE, true,
 	    "somebody may be tampering with the connection; use tls = implicit with port = 465" },
-	{ SMTP_NO_LOGIN, NULL, TROUBLE_LOGIN,
+	{ SMTP_NO_LOGIN, NULL, TROUBLE_LOGIN, true,
 	    "check port and tls: providers offer logins on 465 and 587; or set auth = none" },
-	{ SMTP_LOGIN, NULL, TROUBLE_LOGIN, "check user and password or password_file" },
-	{ SMTP_PROTOCOL, NULL, TROUBLE_PROTOCOL, "is this an SMTP server? check host and port" },
+	{ SMTP_LOGIN, NULL, TROUBLE_LOGIN, true, "check user and password or password_file" },
+	{ SMTP_PROTOCOL, NULL, TROUBLE_PROTOCOL, false, "is this an SMTP server? check host and port" },
 };
-
-void
-reply_format(const struct reply *reply, char *out, size_t size)
-{
-	if (reply->code == 0)
-		snprintf(out, size, "%s", reply->text);
-	else
-		snprintf(out, size, "%d%s%s %s", reply->code, reply->enhanced[0] != '\0' ? " " : "", reply->enhanced,
-		    reply->text);
-}
 
 /* A deadline so many seconds from now. */
 static int64_t
@@ -96,6 +86,7 @@ note_failure(struct session *s)
 		snprintf(text, sizeof(text), "%s:%s %s: %s; %s", s->route.host, s->route.port, failure->step, said,
 		    troubles[i].cure);
 		set_trouble(s, troubles[i].kind, text);
+		s->trouble.everybody = troubles[i].everybody;
 		return;
 	}
 }
@@ -124,14 +115,13 @@ static void
 feed_body(struct session *s)
 {
 	char block[SMTP_BLOCK];
-	ssize_t n = entry_read(s->entry, block, sizeof(block), s->offset);
+	ssize_t n = entry_read(s->entry, block, sizeof(block), (off_t)smtp_body_offset(s->smtp));
 
 	if (n < 0) {
 		set_trouble(s, TROUBLE_SYSTEM, "the stored message cannot be read; check the disk");
 		lose(s, "the stored message cannot be read");
 		return;
 	}
-	s->offset += n;
 	smtp_body(s->smtp, block, (size_t)n, (size_t)n < sizeof(block));
 }
 
@@ -290,6 +280,8 @@ session_open(const struct smarthost *smarthost, const struct session_hooks *hook
 		.user = smarthost->auth != 0 ? smarthost->user : NULL,
 		.password = smarthost->password,
 		.mechanisms = smarthost->auth,
+		.recipients_per_message = smarthost->recipients_per_message,
+		.messages_per_connection = smarthost->messages_per_connection,
 		.timeout = timeout,
 		.final_timeout = 2 * timeout,
 		.trace = hooks->trace,
@@ -314,7 +306,6 @@ void
 session_send(struct session *s, struct entry *entry, bool last)
 {
 	s->entry = entry;
-	s->offset = 0;
 	s->limit = in_seconds(MESSAGE_SECONDS + (int64_t)(entry->envelope.facts.size / SLOWEST_RATE));
 	smtp_mail(s->smtp, &entry->envelope);
 	if (last)

@@ -25,6 +25,7 @@ enum trouble_kind {
 
 struct trouble {
 	enum trouble_kind kind;
+	bool everybody; /* the next message would fare no better: login, account, refusal of service */
 	struct reason reason; /* "host:port step: what was said; what to do" */
 };
 
@@ -50,8 +51,5 @@ void session_send(struct session *, struct entry *, bool last);
 const struct trouble *session_trouble(const struct session *);
 /* Says QUIT if the session still stands, closes. NULL is fine. */
 void session_close(struct session *);
-
-/* "550 5.1.1 text", or the text alone when no server said it. */
-void reply_format(const struct reply *, char *out, size_t size);
 
 #endif

@@ -5,6 +5,7 @@
  */
 #include "message/envelope.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -138,4 +139,14 @@ reply_set(struct reply *reply, int code, const char *enhanced, const char *text)
 	reply->code = code;
 	printable(reply->enhanced, sizeof(reply->enhanced), enhanced, strlen(enhanced));
 	printable(reply->text, sizeof(reply->text), text, strlen(text));
+}
+
+void
+reply_format(const struct reply *reply, char *out, size_t size)
+{
+	if (reply->code == 0)
+		snprintf(out, size, "%s", reply->text);
+	else
+		snprintf(out, size, "%03d%s%s %s", reply->code, reply->enhanced[0] != '\0' ? " " : "", reply->enhanced,
+		    reply->text);
 }

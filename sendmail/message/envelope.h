@@ -81,6 +81,8 @@ void envelope_settle(struct envelope *, enum verdict, const struct reply *);
 /* Counts bytes in stored form (LF line ends). */
 void facts_add(struct facts *, const char *bytes, size_t n);
 
+/* "550 5.1.1 text", or the text alone when no server said it; cut at size. */
+void reply_format(const struct reply *, char *out, size_t size);
 /* Fills a reply of our own: code 0 or an SMTP code, text made printable and cut. */
 void reply_set(struct reply *, int code, const char *enhanced, const char *text);
 

@@ -1,6 +1,6 @@
 /*
- * What queue.c and entry.c share: the open folders of a queue and its names.
- * Not for other layers.
+ * What the files of this layer share: the open folders of a queue and what is
+ * in them. Not for other layers.
  */
 #ifndef QUEUE_FOLDER_H
 #define QUEUE_FOLDER_H
@@ -10,24 +10,36 @@
 
 #include "base/buffer.h"
 #include "message/envelope.h"
+#include "queue/queue.h"
 
-enum { FOLDER_COUNT = 3 };
+enum { FOLDER_COUNT = 9 };
 
 struct queue {
 	char *path; /* owned; without a trailing slash */
 	int directory;
-	int folders[FOLDER_COUNT]; /* tmp, new, cur */
+	int folders[FOLDER_COUNT]; /* tmp, new and cur of each part; -1: not opened yet */
+	bool unsynced[FOLDER_COUNT]; /* a file of the folder was unlinked */
 	uid_t owner; /* of the directory */
 };
 
-/* The open folder of a letter ('t', 'n', 'c'), and its name. */
-int queue_folder(const struct queue *, char letter);
+/* The letters of new and cur of a part, and of all parts; the part of a letter. */
+extern const char all_letters[];
+const char *part_letters(enum queue_part);
+enum queue_part folder_part(char letter);
+/* Where a letter stands in the arrays of the queue, and the path of its folder in the queue's directory. */
+size_t folder_row(char letter);
 const char *folder_name(char letter);
+
 /*
- * Opens a folder of the Maildir, making it (0700, durable) when it is missing.
- * path: from the queue's directory, of which the last part lies in parent. -1 with a reason.
+ * Opens the folders of a part; with make, makes (0700, durable) what is missing.
+ * -1 with a reason and errno.
  */
-int folder_open(const struct queue *, int parent, const char *path, struct reason *);
+int part_open(struct queue *, enum queue_part, bool make, struct reason *);
+/* The open folder of a letter; -1 with errno when it is not there. */
+int queue_folder(struct queue *, char letter);
+/* Opens a directory without following a link, unless others may write there. path names it in the reason. */
+int open_directory(int parent, const char *name, const char *path, struct reason *);
+
 /*
  * Calls visit for every file of the folder whose name is an id of ours, alone
  * or with a mail reader's flags (":2,S"); ends early when it returns true.
@@ -36,5 +48,10 @@ int folder_open(const struct queue *, int parent, const char *path, struct reaso
 int folder_walk(int folder, bool (*visit)(void *context, const char *name), void *context);
 /* Takes the id out of a file name. */
 void name_id(char id[ID_MAX], const char *name);
+
+/* Renames, never over another file where the system can promise that: 0, or -1 with errno. */
+int rename_file(int from, const char *name, int to, const char *new_name);
+/* Sets a reason from errno: what cannot be done in which place, why, and what to do. -1. */
+int queue_failed(const char *what, const char *place, struct reason *);
 
 #endif

@@ -3,20 +3,23 @@
  * then at once the message, whose own header follows, so that the whole file is
  * one legal mail.
  *
- *	X-Queue: 1 RECIPIENTS SIZE LINES LONGEST EIGHT-BIT DOUBT
+ *	X-Queue: 1 RECIPIENTS SIZE LINES LONGEST EIGHT-BIT DOUBTS CRASHES TOLD
  *	X-Queue-Id: ...                       the rows of the table below,
- *	X-Queue-Message-Id: ...               in its order
+ *	X-Queue-Envid: ...                    in its order
  *	X-Queue-To: STATE CODE ENHANCED ADDRESS REPLY        RECIPIENTS times
  *
  * RECIPIENTS says where the block ends: a message that begins with X-Queue-To
- * lines of its own gains nothing. SIZE to DOUBT are written at the commit (all
- * zero before it, which no message matches). EIGHT-BIT is 8 or 7; DOUBT is 0,
- * or 1 when a copy may have arrived already. STATE is D, S or F: deferred,
- * sent, failed. STATE, CODE, ENHANCED and REPLY have fixed width, filled up with
- * '=', so that a recipient's line is overwritten in place by one write. A power
- * cut may tear that write: STATE alone decides anything, and the reader takes
- * the reply as it comes. Values are xtext: no byte of them can end a line or
- * start a field.
+ * lines of its own gains nothing. SIZE to TOLD are written at the commit (all
+ * zero before it, which no message matches). EIGHT-BIT is 8 or 7. DOUBTS and
+ * CRASHES are one digit each: tries after which a copy may have arrived, and
+ * tries begun (overwritten alone) whose end nobody saw. TOLD is 1 when the
+ * sender knows of the delay. What the sender wants of reports is '=' when he did
+ * not say; '=' is no xtext. STATE is D, S or F: deferred, sent, failed. STATE,
+ * CODE, ENHANCED and REPLY have fixed width, filled up with '=', so that a
+ * recipient's line is overwritten in place by one write. A power cut may tear
+ * that write: STATE alone decides anything, and the reader takes the reply as it
+ * comes; of the first line only single digits ever change. Values are xtext: no
+ * byte of them can end a line or start a field.
  */
 #include "queue/format.h"
 
@@ -37,6 +40,8 @@ enum {
 	ENHANCED_WIDTH = 11,
 	TIME_LIMIT = 12, /* digits of seconds */
 	MESSAGE_ID_LIMIT = 250, /* it is only a label for the log: cut */
+	ENVID_LIMIT = 100, /* RFC 3461 4.4 */
+	DIGIT_LIMIT = 9,
 	STATE_AT = 0,
 	CODE_AT = 2,
 	ENHANCED_AT = CODE_AT + CODE_WIDTH + 1,
@@ -45,13 +50,16 @@ enum {
 	XTEXT_GROWTH = 3, /* one byte may become +XX */
 };
 
-_Static_assert(FACTS_WIDTH == 3 * (NUMBER_WIDTH + 1) + 3, "the facts are their fields");
+_Static_assert(FACTS_WIDTH == 3 * (NUMBER_WIDTH + 1) + 7, "the facts are their fields");
 _Static_assert(ADDRESS_AT + ADDRESS_MAX * XTEXT_GROWTH + REPLY_WIDTH + 16 < LINE_MAX_LENGTH, "every line can be read");
 
 static const char first_name[] = "X-Queue: ";
 static const char recipient_name[] = "X-Queue-To: ";
 static const char padding = '=';
 static const char states[] = { [DEFERRED] = 'D', [DELIVERED] = 'S', [FAILED] = 'F' };
+
+/* In the order of the bits of NOTIFY_NEVER and so on. */
+static const char notices[] = { 'N', 'S', 'F', 'D' };
 
 static void put_id(struct buffer *, const struct envelope *);
 static bool get_id(struct envelope *, const char *);
@@ -63,19 +71,29 @@ static void put_sender(struct buffer *, const struct envelope *);
 static bool get_sender(struct envelope *, const char *);
 static void put_message_id(struct buffer *, const struct envelope *);
 static bool get_message_id(struct envelope *, const char *);
+static void put_notify(struct buffer *, const struct envelope *);
+static bool get_notify(struct envelope *, const char *);
+static void put_ret(struct buffer *, const struct envelope *);
+static bool get_ret(struct envelope *, const char *);
+static void put_envid(struct buffer *, const struct envelope *);
+static bool get_envid(struct envelope *, const char *);
 
 /* The lines between the first and the recipients. put and get see plain text, free of control characters. */
 static const struct row {
 	const char *name;
 	size_t limit; /* bytes of plain text */
+	bool optional; /* an empty value is written as '=', which is not handed to get */
 	void (*put)(struct buffer *, const struct envelope *);
 	bool (*get)(struct envelope *, const char *);
 } rows[] = {
-	{ "X-Queue-Id: ", ID_LENGTH, put_id, get_id },
-	{ "X-Queue-Birth: ", TIME_LIMIT, put_birth, get_birth },
-	{ "X-Queue-Uid: ", NUMBER_WIDTH, put_uid, get_uid },
-	{ "X-Queue-Sender: ", ADDRESS_MAX, put_sender, get_sender },
-	{ "X-Queue-Message-Id: ", MESSAGE_ID_LIMIT, put_message_id, get_message_id },
+	{ "X-Queue-Id: ", ID_LENGTH, false, put_id, get_id },
+	{ "X-Queue-Birth: ", TIME_LIMIT, false, put_birth, get_birth },
+	{ "X-Queue-Uid: ", NUMBER_WIDTH, false, put_uid, get_uid },
+	{ "X-Queue-Sender: ", ADDRESS_MAX, false, put_sender, get_sender },
+	{ "X-Queue-Message-Id: ", MESSAGE_ID_LIMIT, false, put_message_id, get_message_id },
+	{ "X-Queue-Notify: ", sizeof(notices), true, put_notify, get_notify },
+	{ "X-Queue-Ret: ", 1, true, put_ret, get_ret },
+	{ "X-Queue-Envid: ", ENVID_LIMIT, true, put_envid, get_envid },
 };
 enum { ROW_COUNT = sizeof(rows) / sizeof(rows[0]) };
 
@@ -169,6 +187,57 @@ get_message_id(struct envelope *envelope, const char *text)
 	return true;
 }
 
+static void
+put_notify(struct buffer *out, const struct envelope *envelope)
+{
+	for (size_t i = 0; i < sizeof(notices); i++) {
+		if ((envelope->notify & 1u << i) != 0)
+			buffer_add_char(out, notices[i]);
+	}
+}
+
+static bool
+get_notify(struct envelope *envelope, const char *text)
+{
+	envelope->notify = 0;
+	for (const char *c = text; *c != '\0'; c++) {
+		const char *notice = memchr(notices, *c, sizeof(notices));
+
+		if (notice == NULL)
+			return false;
+		envelope->notify |= 1u << (notice - notices);
+	}
+	return envelope->notify != 0;
+}
+
+static void
+put_ret(struct buffer *out, const struct envelope *envelope)
+{
+	if (envelope->ret == 'F' || envelope->ret == 'H')
+		buffer_add_char(out, envelope->ret);
+}
+
+static bool
+get_ret(struct envelope *envelope, const char *text)
+{
+	envelope->ret = text[0];
+	return text[0] == 'F' || text[0] == 'H';
+}
+
+static void
+put_envid(struct buffer *out, const struct envelope *envelope)
+{
+	buffer_add_string(out, envelope->envid != NULL ? envelope->envid : "");
+}
+
+static bool
+get_envid(struct envelope *envelope, const char *text)
+{
+	free(envelope->envid);
+	envelope->envid = copy_string(text);
+	return text[0] != '\0';
+}
+
 static bool
 has_controls(const char *bytes, size_t n)
 {
@@ -210,6 +279,8 @@ format_head(struct buffer *out, const struct envelope *envelope, struct reason *
 		row->put(&plain, envelope);
 		buffer_add_string(out, row->name);
 		result = add_value(out, row->name, &plain, reason);
+		if (row->optional && plain.length == 0)
+			buffer_add_char(out, padding);
 		buffer_add_char(out, '\n');
 		buffer_free(&plain);
 	}
@@ -255,14 +326,21 @@ format_recipient(struct buffer *out, const struct recipient *recipient, struct r
 	return result;
 }
 
+char
+format_digit(unsigned number)
+{
+	return (char)('0' + (number < DIGIT_LIMIT ? number : DIGIT_LIMIT));
+}
+
 void
 format_facts(char facts[FACTS_WIDTH], const struct envelope *envelope)
 {
 	const struct facts *f = &envelope->facts;
 	char text[FACTS_WIDTH + 1];
 
-	snprintf(text, sizeof(text), "%0*" PRIu64 " %0*" PRIu64 " %0*zu %c %c", NUMBER_WIDTH, f->size, NUMBER_WIDTH,
-	    f->lines, NUMBER_WIDTH, f->longest_line, f->eight_bit ? '8' : '7', envelope->maybe_sent ? '1' : '0');
+	snprintf(text, sizeof(text), "%0*" PRIu64 " %0*" PRIu64 " %0*zu %c %c %c %c", NUMBER_WIDTH, f->size,
+	    NUMBER_WIDTH, f->lines, NUMBER_WIDTH, f->longest_line, f->eight_bit ? '8' : '7',
+	    format_digit(envelope->doubts), format_digit(envelope->crashes), format_digit(envelope->delay_told));
 	memcpy(facts, text, FACTS_WIDTH);
 }
 
@@ -274,50 +352,46 @@ struct source {
 	char block[LINE_MAX_LENGTH];
 };
 
-/* Reads on until the block is full or the file ends: 0 or -1. */
-static int
+/* Reads on behind what is not used yet: the bytes it got; 0 when the file ends or the block is full; -1. */
+static ssize_t
 fill_block(struct source *source)
 {
+	ssize_t n;
+
 	memmove(source->block, source->block + source->start, source->end - source->start);
 	source->base += (off_t)source->start;
 	source->end -= source->start;
 	source->start = 0;
-	while (source->end < sizeof(source->block)) {
-		ssize_t n = pread(source->fd, source->block + source->end, sizeof(source->block) - source->end,
+	do
+		n = pread(source->fd, source->block + source->end, sizeof(source->block) - source->end,
 		    source->base + (off_t)source->end);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return (int)n;
+	while (n < 0 && errno == EINTR);
+	if (n > 0)
 		source->end += (size_t)n;
-	}
-	return 0;
+	return n;
 }
 
 /* The next line without its end, valid until the next call; NULL with a reason. *at: where it stands in the file. */
 static const char *
 next_line(struct source *source, size_t *length, off_t *at, struct reason *reason)
 {
-	const char *line = source->block + source->start;
-	const char *end = memchr(line, '\n', source->end - source->start);
+	const char *end;
 
-	if (end == NULL) {
-		if (fill_block(source) != 0) {
+	while ((end = memchr(source->block + source->start, '\n', source->end - source->start)) == NULL) {
+		ssize_t n = fill_block(source);
+
+		if (n > 0)
+			continue;
+		if (n == 0)
+			reason_set(reason, "the envelope ends in the middle of a line");
+		else
 			reason_set(reason, "cannot be read: %s", strerror(errno));
-			return NULL;
-		}
-		line = source->block;
-		end = memchr(line, '\n', source->end);
-	}
-	if (end == NULL) {
-		reason_set(reason, "the envelope ends in the middle of a line");
 		return NULL;
 	}
 	*at = source->base + (off_t)source->start;
-	*length = (size_t)(end - line);
+	*length = (size_t)(end - (source->block + source->start));
 	source->start += *length + 1;
-	return line;
+	return end - *length;
 }
 
 /* What stands behind the name of a line, or NULL. */
@@ -341,10 +415,17 @@ plain_text(struct buffer *plain, const char *value, size_t length)
 	return buffer_string(plain);
 }
 
+/* The number that a digit is; 1 for a byte that is none. */
+static unsigned
+read_digit(char c)
+{
+	return c >= '0' && c <= '9' ? (unsigned)(c - '0') : 1;
+}
+
 static bool
 read_facts(struct envelope *envelope, const char *facts)
 {
-	enum { LINES = NUMBER_WIDTH + 1, LONGEST = 2 * LINES, EIGHT_BIT = 3 * LINES, DOUBT = EIGHT_BIT + 2 };
+	enum { LINES = NUMBER_WIDTH + 1, LONGEST = 2 * LINES, EIGHT_BIT = 3 * LINES };
 	struct facts *f = &envelope->facts;
 	uint64_t longest;
 
@@ -353,7 +434,9 @@ read_facts(struct envelope *envelope, const char *facts)
 		return false;
 	f->longest_line = (size_t)longest;
 	f->eight_bit = facts[EIGHT_BIT] == '8';
-	envelope->maybe_sent = facts[DOUBT] != '0';
+	envelope->doubts = read_digit(facts[EIGHT_BIT + 2]);
+	envelope->crashes = read_digit(facts[CRASHES_OFFSET - FACTS_OFFSET]);
+	envelope->delay_told = facts[FACTS_WIDTH - 1] != '0';
 	return true;
 }
 
@@ -393,6 +476,8 @@ read_row(struct source *source, struct envelope *envelope, const struct row *row
 	if (value == NULL)
 		return -1;
 	value = after_name(value, &length, row->name);
+	if (value != NULL && row->optional && length == 1 && value[0] == padding)
+		return 0;
 	buffer_init(&plain, row->limit);
 	good = value != NULL && (text = plain_text(&plain, value, length)) != NULL && row->get(envelope, text);
 	buffer_free(&plain);
@@ -430,7 +515,7 @@ add_recipient(struct envelope *envelope, const char *value, size_t length)
 	const char *address;
 
 	buffer_init(&plain, ADDRESS_MAX);
-	buffer_init(&again, XTEXT_GROWTH * ADDRESS_MAX);
+	buffer_init(&again, (size_t)XTEXT_GROWTH * ADDRESS_MAX);
 	address = plain_text(&plain, value, length);
 	/* Only in the form we write: the line will be overwritten, and must keep its length. */
 	xtext_encode(&again, plain.data, plain.length);

@@ -13,8 +13,9 @@
 enum {
 	ID_LENGTH = 18,
 	FACTS_OFFSET = 17, /* in the file: behind "X-Queue: 1 00001 " */
-	FACTS_WIDTH = 66, /* size, lines, longest line: 20 digits each; eight-bit flag, doubt */
-	LINE_MAX_LENGTH = 4096, /* and what is read at once */
+	FACTS_WIDTH = 70, /* size, lines, longest line: 20 digits each; eight-bit flag, doubts, crashes, delay told */
+	CRASHES_OFFSET = FACTS_OFFSET + FACTS_WIDTH - 3, /* one digit */
+	LINE_MAX_LENGTH = 4096, /* and what is read at once: mostly the whole block */
 };
 
 /* Appends the lines above the recipients, facts included; -1 with a reason when a value passes its limit. */
@@ -24,6 +25,8 @@ int format_head(struct buffer *, const struct envelope *, struct reason *);
 int format_recipient(struct buffer *, const struct recipient *, struct reason *);
 /* The fields at FACTS_OFFSET. Not terminated. */
 void format_facts(char facts[FACTS_WIDTH], const struct envelope *);
+/* A number up to 9 as the one digit it has there; more is 9. */
+char format_digit(unsigned);
 
 /*
  * Reads a block from the start of the file into an initialised envelope; any

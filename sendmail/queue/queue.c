@@ -1,6 +1,6 @@
 /*
- * The queue as a whole: its folders, ids, list, pauses and debris. One message
- * is one file, its name (up to a ':') is its id, and these are all the states:
+ * The queue as a whole: its directory, ids, lists and debris. One message is one
+ * file, its name (up to a ':') is its id. These are all the states on disk:
  *
  *	on disk                      made by           a crash here leaves it; then
  *	tmp/ID, locked               entry_create      the lock dies: next row
@@ -9,20 +9,40 @@
  *	                                               heard of a failure
  *	new/ID or cur/ID:2,FLAGS     entry_commit,     waiting; the next run tries it when it is due
  *	                             a mail reader
- *	the same, locked             entry_open        the lock dies: waiting; a copy may have arrived
+ *	the same, locked             entry_open        the lock dies: waiting
+ *	the same, CRASHES + 1        entry_begin_try   a copy may have arrived. It was a try: mtime is its time, so it
+ *	                                               is paused like any other; CRASHES_MAX in a row are poison.
+ *	                                               A power cut may leave it as it was before (not synced)
  *	the same, some marks S or F  entry_record      the next run tries only those that are D
  *	the same, no mark D          entry_record      the next run removes it (or moves it to .Failed/) untried
- *	unlinked, folder not synced  entry_remove      a power cut may bring it back with the marks it had
- *	.Failed/new/ID               entry_fail        for people: no run looks there
- *	the same, also in new/       entry_fail        a power cut between two syncs may undo the move: as before it
+ *	the same, mtime of 1970      entry_make_due    due at once; a power cut may undo it
+ *	unlinked, folder not synced  entry_unlink,     gone. But a power cut may bring back whatever was unlinked since
+ *	                             entry_remove      the last queue_sync as it was before its try: sent once more
+ *	unlinked, folder synced      queue_sync        gone for good: only now is the acceptance recorded
+ *	.Held/new/ID                 entry_hold        no run looks there; entry_release moves it back
+ *	.Failed/new/ID               entry_fail        the same: for people
+ *	moved, folders not synced    these three       a power cut may undo the move: as before it
  *
- * new/ and cur/ mean the same. The lock is flock(2) on the message: it dies
- * with its process. Everything is done relative to descriptors of the folders,
- * opened once and without following links.
+ *	tmp/ID, of a state file      queue_write_state swept like a message
+ *	NAME (a state file)          queue_write_state whole, old or new; after a power cut also empty, which reads
+ *	                                               as missing
+ *	the directory, locked        queue_lock_run    the lock dies with the runner and the last of his workers
+ *	slot-NAME-N, locked          queue_take_slot   the lock dies; the empty file is used again
+ *	wake, last-run               queue_touch       only their mtime means anything; a lost touch is made up for by
+ *	                                               the next one and by the timer
+ *
+ * A run that removes one by one and syncs once a batch (entry_unlink, then
+ * queue_sync) makes the time longer in which a power cut repeats a message, not
+ * the number of copies: so it syncs before it waits for anything but answers.
+ * Marks written before such an unlink would not help: without a sync of each
+ * file they are lost with the same cut.
+ *
+ * new/ and cur/ mean the same, in every part. The lock is flock(2) on the
+ * message: it dies with its process. Everything is done relative to descriptors
+ * of the folders, opened once and without following links.
  */
 #include "queue/queue.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -37,28 +57,10 @@
 #include "queue/format.h"
 
 enum {
-	FIRST_PAUSE = 5 * 60, /* seconds */
-	LONGEST_PAUSE = 4 * 60 * 60,
-	JITTER = 100, /* thousandths of a pause, either way */
 	DEBRIS_AGE = 36 * 60 * 60,
 	RANDOM_BYTES = 5,
 	BIRTH_DIGITS = 8,
-	JITTER_DIGITS = 4, /* the last ones of an id */
 };
-
-static const struct {
-	char letter;
-	const char *name;
-} folders[FOLDER_COUNT] = { { 't', "tmp" }, { 'n', "new" }, { 'c', "cur" } };
-
-/* Makes a directory and its entry durable: 0, also when it exists, or -1 with errno. */
-static int
-make_directory(int parent, const char *name)
-{
-	if (mkdirat(parent, name, 0700) != 0)
-		return errno == EEXIST ? 0 : -1;
-	return fsync(parent);
-}
 
 /* Makes what is missing of an absolute path, durably. What fails here shows when the path is opened. */
 static void
@@ -80,40 +82,6 @@ make_path(const char *path)
 	free(parent);
 }
 
-/* Not a place where others could put or take away files. */
-static bool
-is_safe(const struct stat *st)
-{
-	return (st->st_mode & S_IWOTH) == 0 || st->st_uid == geteuid();
-}
-
-/* Opens a directory without following a link; path is for the reason, from the queue's directory. */
-static int
-open_directory(const struct queue *queue, int parent, const char *name, const char *path, struct reason *reason)
-{
-	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	struct stat st;
-
-	if (fd < 0)
-		return reason_set(
-		    reason, "queue folder %s/%s cannot be opened: %s", queue->path, path, strerror(errno));
-	if (fstat(fd, &st) == 0 && is_safe(&st))
-		return fd;
-	close(fd);
-	return reason_set(reason, "queue folder %s/%s belongs to another user and everybody may write to it: chmod o-w",
-	    queue->path, path);
-}
-
-int
-folder_open(const struct queue *queue, int parent, const char *path, struct reason *reason)
-{
-	const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
-
-	if (make_directory(parent, name) != 0)
-		return reason_set(reason, "queue folder %s/%s cannot be made: %s", queue->path, path, strerror(errno));
-	return open_directory(queue, parent, name, path, reason);
-}
-
 /* Opens the directory itself and its folders. */
 static int
 open_all(struct queue *queue, struct reason *reason)
@@ -121,18 +89,13 @@ open_all(struct queue *queue, struct reason *reason)
 	struct stat st;
 
 	make_path(queue->path);
-	queue->directory = open_directory(queue, AT_FDCWD, queue->path, "", reason);
+	queue->directory = open_directory(AT_FDCWD, queue->path, queue->path, reason);
 	if (queue->directory < 0)
 		return -1;
 	if (fstat(queue->directory, &st) != 0)
 		return reason_set(reason, "queue folder %s: %s", queue->path, strerror(errno));
 	queue->owner = st.st_uid;
-	for (size_t i = 0; i < FOLDER_COUNT; i++) {
-		queue->folders[i] = folder_open(queue, queue->directory, folders[i].name, reason);
-		if (queue->folders[i] < 0)
-			return -1;
-	}
-	return 0;
+	return part_open(queue, QUEUE_WAITING, true, reason);
 }
 
 struct queue *
@@ -148,7 +111,9 @@ queue_open(const char *directory, struct reason *reason)
 	while (length > 1 && directory[length - 1] == '/')
 		length--;
 	queue = allocate(1, sizeof(*queue));
-	*queue = (struct queue){ .path = copy_bytes(directory, length), .directory = -1, .folders = { -1, -1, -1 } };
+	*queue = (struct queue){ .path = copy_bytes(directory, length), .directory = -1 };
+	for (size_t i = 0; i < FOLDER_COUNT; i++)
+		queue->folders[i] = -1;
 	if (open_all(queue, reason) == 0)
 		return queue;
 	queue_close(queue);
@@ -170,28 +135,6 @@ queue_close(struct queue *queue)
 	free(queue);
 }
 
-static size_t
-folder_row(char letter)
-{
-	size_t i = 0;
-
-	while (folders[i].letter != letter)
-		i++;
-	return i;
-}
-
-int
-queue_folder(const struct queue *queue, char letter)
-{
-	return queue->folders[folder_row(letter)];
-}
-
-const char *
-folder_name(char letter)
-{
-	return folders[folder_row(letter)].name;
-}
-
 void
 queue_new_id(char id[ID_MAX], int64_t now)
 {
@@ -204,52 +147,30 @@ queue_new_id(char id[ID_MAX], int64_t now)
 	    random[3], random[4]);
 }
 
-static bool
-is_id_name(const char *name)
-{
-	return strspn(name, "0123456789ABCDEF") == ID_LENGTH && (name[ID_LENGTH] == '\0' || name[ID_LENGTH] == ':') &&
-	       strlen(name) < ENTRY_NAME_MAX;
-}
-
-void
-name_id(char id[ID_MAX], const char *name)
-{
-	snprintf(id, ID_MAX, "%.*s", ID_LENGTH, name);
-}
-
-/* The number in n hex digits. */
-static unsigned long
-hex_number(const char *digits, size_t n)
-{
-	char text[ID_MAX];
-
-	snprintf(text, sizeof(text), "%.*s", (int)n, digits);
-	return strtoul(text, NULL, 16);
-}
-
 int
-folder_walk(int folder, bool (*visit)(void *, const char *), void *context)
+queue_sync(struct queue *queue, struct reason *reason)
 {
-	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), failure;
-	DIR *listing = fd >= 0 ? fdopendir(fd) : NULL;
-	const struct dirent *found;
-	bool enough = false;
+	int result = 0;
 
-	if (listing == NULL) {
-		if (fd >= 0)
-			close(fd);
-		return -1;
+	for (size_t i = 0; i < FOLDER_COUNT; i++) {
+		bool needed = queue->unsynced[i];
+
+		/* A failed fsync is never repeated: the second one may report success over lost changes. */
+		queue->unsynced[i] = false;
+		if (needed && fsync(queue->folders[i]) != 0)
+			result = queue_failed("make the removal of a message durable", queue->path, reason);
 	}
-	errno = 0;
-	while (!enough && (found = readdir(listing)) != NULL) {
-		if (is_id_name(found->d_name))
-			enough = visit(context, found->d_name);
-		errno = 0;
-	}
-	failure = errno;
-	closedir(listing);
-	errno = failure;
-	return failure == 0 ? 0 : -1;
+	return result;
+}
+
+/* Seconds since 1970, from the digits that begin an id. */
+static int64_t
+id_birth(const char *name)
+{
+	char digits[BIRTH_DIGITS + 1];
+
+	snprintf(digits, sizeof(digits), "%s", name);
+	return (int64_t)strtoul(digits, NULL, 16);
 }
 
 struct listing {
@@ -270,7 +191,7 @@ add_item(void *context, const char *name)
 		list->items = reallocate(list->items, listing->room, sizeof(*list->items));
 	}
 	item = &list->items[list->count++];
-	*item = (struct queue_item){ .folder = listing->folder, .birth = (int64_t)hex_number(name, BIRTH_DIGITS) };
+	*item = (struct queue_item){ .folder = listing->folder, .birth = id_birth(name) };
 	name_id(item->id, name);
 	snprintf(item->name, sizeof(item->name), "%s", name);
 	return false;
@@ -283,23 +204,32 @@ compare_items(const void *a, const void *b)
 }
 
 int
-queue_list(struct queue *queue, struct queue_list *list, struct reason *reason)
+queue_list_part(struct queue *queue, enum queue_part part, struct queue_list *list, struct reason *reason)
 {
 	struct listing listing = { .list = list };
 
 	*list = (struct queue_list){ .items = NULL };
-	/* In the direction in which mail readers move files, so that none is missed. */
-	for (size_t i = 0; i < FOLDER_COUNT; i++) {
-		listing.folder = folders[i].letter;
-		if (listing.folder == 't' || folder_walk(queue->folders[i], add_item, &listing) == 0)
+	/* First new/, then cur/: the direction in which mail readers move files, so that none is missed. */
+	for (const char *letter = part_letters(part); *letter != '\0'; letter++) {
+		int folder = queue_folder(queue, *letter);
+
+		listing.folder = *letter;
+		if (folder >= 0 ? folder_walk(folder, add_item, &listing) == 0 : errno == ENOENT)
 			continue;
+		reason_set(reason, "queue folder %s/%s cannot be listed: %s", queue->path, folder_name(*letter),
+		    strerror(errno));
 		queue_list_free(list);
-		return reason_set(
-		    reason, "queue folder %s/%s cannot be listed: %s", queue->path, folders[i].name, strerror(errno));
+		return -1;
 	}
 	if (list->count > 1)
 		qsort(list->items, list->count, sizeof(*list->items), compare_items);
 	return 0;
+}
+
+int
+queue_list(struct queue *queue, struct queue_list *list, struct reason *reason)
+{
+	return queue_list_part(queue, QUEUE_WAITING, list, reason);
 }
 
 void
@@ -307,23 +237,6 @@ queue_list_free(struct queue_list *list)
 {
 	free(list->items);
 	*list = (struct queue_list){ .items = NULL };
-}
-
-bool
-queue_due(const struct entry *entry, int64_t now)
-{
-	const char *digits = entry->envelope.id + ID_LENGTH - JITTER_DIGITS;
-	int64_t pause = entry->last_try - entry->envelope.birth;
-
-	/* A try in the future: the clock was set back. */
-	if (entry->last_try == 0 || entry->last_try > now)
-		return true;
-	if (pause < FIRST_PAUSE)
-		pause = FIRST_PAUSE;
-	if (pause > LONGEST_PAUSE)
-		pause = LONGEST_PAUSE;
-	pause = pause * (1000 - JITTER + (int64_t)hex_number(digits, JITTER_DIGITS) % (2 * JITTER + 1)) / 1000;
-	return now - entry->last_try >= pause;
 }
 
 struct sweep {

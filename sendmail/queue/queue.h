@@ -25,7 +25,7 @@ struct entry {
 	struct queue *queue; /* borrowed; NULL: unnamed */
 	const char *place; /* borrowed; the directory that error texts name */
 	int fd; /* owned; -1 when closed. Locked with flock while open */
-	char folder; /* 't'mp, 'n'ew, 'c'ur */
+	char folder; /* 't'mp, 'n'ew, 'c'ur; 'H', 'h': new and cur of .Held; 'F', 'f': of .Failed */
 	bool committed; /* entry_abandon() must not take it back any more */
 	char name[ENTRY_NAME_MAX]; /* file name inside the folder */
 	struct envelope envelope;
@@ -65,19 +65,28 @@ void entry_abandon(struct entry *);
 bool queue_abandon_all(void);
 
 /*
- * Records the verdict and reply of every recipient and maybe_sent in place (one
- * write each, only what changed) and makes it durable. mtime becomes the time
- * of this try.
+ * The end of a try. Records the verdict and reply of every recipient, doubts and
+ * delay_told in place (one write each, only what changed) and makes it durable.
+ * maybe_sent is counted into doubts and cleared, crashes becomes 0. mtime, and
+ * last_try, become the time of this try.
  */
 int entry_record(struct entry *, struct reason *);
 /* All delivered or reported: unlink, fsync of the directory. When that fails, the verdicts are recorded instead. */
 int entry_remove(struct entry *, struct reason *);
-/* Refused for good with nobody told: moved to .Failed/, durable. */
+/*
+ * The same for a batch: unlink alone, with queue_sync() once behind some dozens.
+ * Until then a power cut (no other crash) may bring each of them back as it was
+ * before its try; from then on none comes back. Sync before waiting or ending.
+ */
+int entry_unlink(struct entry *, struct reason *);
+int queue_sync(struct queue *, struct reason *);
+/* Refused for good with nobody told, or poison: moved to .Failed/new, durable. */
 int entry_fail(struct entry *, struct reason *);
 /*
- * Closes and unlocks the file and frees the envelope. After entry_remove() and
- * entry_fail() the file is closed already and the envelope stands until here.
- * Twice is fine, and so is an entry that could not be created or opened.
+ * Closes and unlocks the file and frees the envelope. After entry_remove(),
+ * entry_unlink(), entry_fail(), entry_hold() and entry_release() the file is
+ * closed already and the envelope stands until here. Twice is fine, and so is an
+ * entry that could not be created or opened.
  */
 void entry_close(struct entry *);
 /* Reads n bytes of the message from offset (relative to its start): bytes read, 0 at its end, -1 on error. */
@@ -122,50 +131,61 @@ bool queue_due(const struct entry *, const struct schedule *, int64_t now);
 /* The time of the next try: seconds since 1970; now or earlier when it is due. */
 int64_t queue_next_try(const struct entry *, const struct schedule *, int64_t now);
 /*
- * True when a message whose try has just failed is to be given up: its previous
- * try (last_try) was already older than lifetime, so that no jump of the clock
- * alone expires it.
+ * True when a message whose try has just failed is to be given up: at its
+ * previous try (last_try: ask before entry_record()) it was already older than
+ * lifetime, so that no jump of the clock alone expires it.
  */
 bool queue_expired(const struct entry *, const struct schedule *);
 
 /*
- * Marks that a try begins: crashes is counted up on disk (not synced) and counted
- * down again by entry_record(). A message found with three of them never came
- * to the end of a try: poison.
+ * Marks that a try begins: crashes is counted up on disk (not synced; not in the
+ * envelope here) and set to 0 by entry_record(). A message found with three of
+ * them died in three tries on end: poison. A try that died still counts as one:
+ * its time is last_try, and it is paused like any other.
  */
 int entry_begin_try(struct entry *, struct reason *);
 enum { CRASHES_MAX = 3 };
 
-/* Makes a message due at once (its owner, the queue's owner or root may). */
+/* Makes a message due at once: crashes 0, last_try 0, mtime 1970. Only the owner of the file or root may. */
 int entry_make_due(struct entry *, struct reason *);
-/* new/ or cur/ -> .Held/new, which no run looks into, and back. Durable; closes the file. */
+/*
+ * -> .Held/new, which no run looks into; .Held or .Failed -> new/, with crashes 0,
+ * due as its last try says (entry_make_due() before it for at once). Durable;
+ * both close the file.
+ */
 int entry_hold(struct entry *, struct reason *);
 int entry_release(struct entry *, struct reason *);
 
 /* Which part of the queue to list. */
 enum queue_part { QUEUE_WAITING, QUEUE_HELD, QUEUE_FAILED };
 int queue_list_part(struct queue *, enum queue_part, struct queue_list *, struct reason *);
-/* entry_open() works for items of every part (their folder letters tell). */
+/* entry_open() works for items of every part (their folder letters tell). A part that is missing is empty. */
 
 /* Removes what crashed writers left in tmp/: ids of ours, 36 hours old, not locked. */
 void queue_sweep(struct queue *, int64_t now);
 
 /*
  * Small files of state in the queue's directory, replaced by rename, not synced:
- * they may be lost, never torn. name: letters, digits, '-', '.'.
+ * they may be lost, never torn. name: letters, digits, '-', '.'; any other
+ * character becomes '_'.
  */
 enum { STATE_MAX = 2048 };
+/* Not longer than STATE_MAX; 0, or -1 when the old content stands. */
 int queue_write_state(struct queue *, const char *name, const char *text);
 /* Appends the content; false when there is none. */
 bool queue_read_state(struct queue *, const char *name, struct buffer *);
 void queue_remove_state(struct queue *, const char *name);
 
-/* The one runner of a queue: a lock that dies with the process. False: somebody else is running. */
+/*
+ * The one runner of a queue: a lock that dies with the process and the children
+ * it has forked since (who must not unlock). False: somebody else is running.
+ */
 bool queue_lock_run(struct queue *);
 void queue_unlock_run(struct queue *);
 /*
  * Slots for sessions with a smarthost, shared by all submitters: a lock on one
- * of `count` small files, dying with its process. The descriptor of the slot (close it to give it back), or -1 when all are taken.
+ * of `count` small files, dying with its process and the children it forked. The
+ * descriptor of the slot (close it to give it back), or -1 when all are taken.
  */
 int queue_take_slot(struct queue *, const char *smarthost, unsigned count);
 
@@ -174,7 +194,10 @@ void queue_touch(struct queue *, const char *name);
 /* mtime in nanoseconds since 1970; 0: not there. */
 int64_t queue_touched(struct queue *, const char *name);
 
-/* True when the file system has room for a message of so many bytes beside the reserve (bytes; and 1 % of the inodes). */
+/*
+ * True when the file system has room for a message of so many bytes beside the
+ * reserve (bytes; and 1 % of the inodes, at least 16), or cannot tell.
+ */
 bool queue_has_room(struct queue *, uint64_t bytes, uint64_t reserve);
 
 #endif

@@ -11,20 +11,42 @@
 
 static const char blanks[] = " \t";
 
+/* The number that the word consists of; what is none leaves the limit as it is. */
+static void
+take_number(uint64_t *limit, const char *word)
+{
+	uint64_t number = 0;
+
+	for (; *word >= '0' && *word <= '9'; word++) {
+		unsigned digit = (unsigned)(*word - '0');
+
+		if (number > (UINT64_MAX - digit) / 10)
+			return;
+		number = 10 * number + digit;
+	}
+	if (strchr(blanks, *word) != NULL)
+		*limit = number;
+}
+
 static void
 take_size(struct capabilities *c, const char *argument)
 {
-	uint64_t size = 0;
+	take_number(&c->size, argument);
+}
 
-	for (; *argument >= '0' && *argument <= '9'; argument++) {
-		unsigned digit = (unsigned)(*argument - '0');
+static void
+take_limits(struct capabilities *c, const char *argument)
+{
+	while (*argument != '\0') {
+		size_t name = strcspn(argument, "= \t");
 
-		if (size > (UINT64_MAX - digit) / 10)
-			return;
-		size = 10 * size + digit;
+		if (same_text(argument, name, "RCPTMAX"))
+			take_number(&c->recipients, argument + name + (argument[name] == '='));
+		else if (same_text(argument, name, "MAILMAX"))
+			take_number(&c->mails, argument + name + (argument[name] == '='));
+		argument += strcspn(argument, blanks);
+		argument += strspn(argument, blanks);
 	}
-	if (strchr(blanks, *argument) != NULL)
-		c->size = size;
 }
 
 static void
@@ -51,6 +73,7 @@ static const struct keyword {
 	{ "CHUNKING", CAN_CHUNKING, NULL },
 	{ "DSN", CAN_DSN, NULL },
 	{ "ENHANCEDSTATUSCODES", CAN_ENHANCED_CODES, NULL },
+	{ "LIMITS", 0, take_limits },
 	{ "PIPELINING", CAN_PIPELINING, NULL },
 	{ "SIZE", CAN_SIZE, take_size },
 	{ "SMTPUTF8", CAN_SMTPUTF8, NULL },

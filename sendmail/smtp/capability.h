@@ -22,7 +22,10 @@ enum {
 
 struct capabilities {
 	unsigned bits;
-	uint64_t size; /* largest message in bytes; 0: not limited */
+	uint64_t size; /* largest message in bytes; 0: not limited, here and below */
+	/* RFC 9422. RCPTDOMAINMAX is not honoured: 452 in good time does what it wants. */
+	uint64_t recipients; /* RCPT commands of a transaction; also lowered by what the server answers */
+	uint64_t mails; /* MAIL commands of a session */
 	unsigned mechanisms; /* SMTP_AUTH_ bits */
 	char logins[100]; /* names of all mechanisms offered, for messages */
 };

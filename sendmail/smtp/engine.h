@@ -1,6 +1,6 @@
 /*
- * The inside of the client engine, shared by smtp.c (the session) and
- * transaction.c (the mail); nobody else includes it.
+ * The inside of the client engine, shared by smtp.c (the session), auth.c (the
+ * login) and transaction.c (the mail); nobody else includes it.
  */
 #ifndef SMTP_ENGINE_H
 #define SMTP_ENGINE_H
@@ -48,13 +48,20 @@ enum stage {
 };
 
 /* Of a recipient within its transaction. */
-enum fate { CLOSED, OPEN, ACCEPTED };
+enum fate {
+	CLOSED,
+	WAITING, /* for one of the next transactions */
+	OPEN,
+	ACCEPTED,
+	FATES,
+};
 
 struct transaction {
 	struct envelope *envelope; /* borrowed */
 	unsigned char *fates; /* owned; one enum fate a recipient */
-	size_t open, accepted; /* how many have this fate */
+	size_t tally[FATES]; /* how many have this fate */
 	size_t next; /* recipient to be named next */
+	uint64_t offset; /* of the next block of the message */
 	enum stage stage;
 	struct body_filter filter;
 };
@@ -91,7 +98,9 @@ struct smtp {
 	struct reply_parser parser;
 	struct capabilities server;
 	struct login login;
+	struct buffer secret; /* what was said last in it, in base64 */
 	struct transaction mail;
+	uint64_t mails; /* MAIL commands sent */
 	struct buffer line; /* the command being formatted */
 	struct buffer chunk; /* the BDAT chunk being made */
 	struct buffer output;
@@ -103,6 +112,8 @@ struct smtp {
 
 /* Puts s->line out as a command to be answered; false when it cannot be sent. */
 bool smtp_command(struct smtp *, enum verb, size_t recipient);
+/* The same for a line that holds a secret, traced as shown, answered like AUTH. The line is wiped. */
+bool smtp_secret(struct smtp *, size_t limit, const char *shown);
 /* Puts n bytes out; smtp_expect() then says which answer they are due. */
 void smtp_expect(struct smtp *, enum verb, size_t recipient);
 void smtp_trace(const struct smtp *, bool from_server, const char *line);
@@ -111,16 +122,26 @@ bool smtp_may_send(const struct smtp *);
 void smtp_say_quit(struct smtp *);
 /* Ends the session. */
 void smtp_fail(struct smtp *, enum smtp_trouble, const struct reply *);
-/* The same in our own words: "WHAT: what the server said". */
+/* The same in our own words. */
+void smtp_fail_with(struct smtp *, enum smtp_trouble, const char *text);
+/* The same: "the server sent WHAT: what it said". */
 void smtp_protocol(struct smtp *, const char *what, const struct reply *);
+
+/* Begins the best login that is offered and allowed. */
+void auth_begin(struct smtp *);
+/* Makes a secret that the server quotes in the latest line unreadable, in the reply, too; true when it did. */
+bool auth_mask(struct smtp *);
 
 /* Puts out whatever may be sent now. */
 void mail_advance(struct smtp *);
 /* The session failed: everybody undecided stays deferred with this reply. */
 void mail_abandon(struct smtp *, enum smtp_trouble, const struct reply *);
+/* The server refused the message before it had all of it. */
+void mail_refuse(struct smtp *, const struct reply *);
 void mail_end(struct smtp *);
 
 /* What the answers mean: one function a verb. */
+void answer_auth(struct smtp *, const struct command *, const struct reply *);
 void answer_reset(struct smtp *, const struct command *, const struct reply *);
 void answer_mail(struct smtp *, const struct command *, const struct reply *);
 void answer_recipient(struct smtp *, const struct command *, const struct reply *);

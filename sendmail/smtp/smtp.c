@@ -21,7 +21,6 @@
 
 enum {
 	LOGIN_LINE_MAX = 12288, /* RFC 4954 section 4 */
-	INITIAL_MAX = 510, /* AUTH with its initial response is a command like any other */
 	TRACE_MAX = 2048,
 	FIRST_ROOM = 16,
 };
@@ -30,7 +29,6 @@ static void answer_greeting(struct smtp *, const struct command *, const struct 
 static void answer_ehlo(struct smtp *, const struct command *, const struct reply *);
 static void answer_helo(struct smtp *, const struct command *, const struct reply *);
 static void answer_starttls(struct smtp *, const struct command *, const struct reply *);
-static void answer_auth(struct smtp *, const struct command *, const struct reply *);
 
 static const struct {
 	const char *name;
@@ -60,6 +58,7 @@ smtp_new(const struct smtp_options *options)
 	s->options = options;
 	reply_init(&s->parser);
 	buffer_init(&s->line, LOGIN_LINE_MAX);
+	buffer_init(&s->secret, LOGIN_LINE_MAX);
 	buffer_init(&s->chunk, CHUNK_MAX);
 	buffer_init(&s->output, OUTPUT_MAX);
 	smtp_expect(s, VERB_GREETING, 0);
@@ -75,6 +74,7 @@ smtp_free(struct smtp *s)
 	free(s->pending.ring);
 	reply_free(&s->parser);
 	buffer_free(&s->line);
+	buffer_free(&s->secret);
 	buffer_free(&s->chunk);
 	buffer_free(&s->output);
 	free(s);
@@ -145,8 +145,8 @@ smtp_fail(struct smtp *s, enum smtp_trouble trouble, const struct reply *reply)
 	hang_up(s);
 }
 
-static void
-fail_with(struct smtp *s, enum smtp_trouble trouble, const char *text)
+void
+smtp_fail_with(struct smtp *s, enum smtp_trouble trouble, const char *text)
 {
 	struct reply reply;
 
@@ -160,7 +160,7 @@ smtp_protocol(struct smtp *s, const char *what, const struct reply *reply)
 	char text[REPLY_TEXT_MAX + 80];
 
 	snprintf(text, sizeof(text), "the server sent %s: %d %s", what, reply->code, reply->text);
-	fail_with(s, SMTP_PROTOCOL, text);
+	smtp_fail_with(s, SMTP_PROTOCOL, text);
 }
 
 void
@@ -203,6 +203,17 @@ smtp_command(struct smtp *s, enum verb verb, size_t recipient)
 	return sent;
 }
 
+bool
+smtp_secret(struct smtp *s, size_t limit, const char *shown)
+{
+	bool sent = put_line(s, limit, shown);
+
+	if (sent)
+		smtp_expect(s, VERB_AUTH, 0);
+	buffer_free(&s->line);
+	return sent;
+}
+
 void
 smtp_say_quit(struct smtp *s)
 {
@@ -220,7 +231,7 @@ say_hello(struct smtp *s, enum verb verb)
 	s->server = (struct capabilities){ .bits = 0 };
 	buffer_format(&s->line, "%s %s", verbs[verb].name, s->options->helo);
 	if (!smtp_command(s, verb, 0))
-		fail_with(s, SMTP_PROTOCOL, "our own name (helo) is none that can be sent");
+		smtp_fail_with(s, SMTP_PROTOCOL, "our own name (helo) is none that can be sent");
 }
 
 static void
@@ -233,53 +244,6 @@ answer_greeting(struct smtp *s, const struct command *c, const struct reply *rep
 		smtp_fail(s, SMTP_REFUSED, reply);
 }
 
-/* Puts s->line out, which holds a secret, and forgets it. */
-static void
-put_secret(struct smtp *s, size_t limit, const char *shown)
-{
-	bool sent = put_line(s, limit, shown);
-
-	buffer_free(&s->line);
-	if (sent)
-		smtp_expect(s, VERB_AUTH, 0);
-	else
-		fail_with(s, SMTP_LOGIN, "user or password is too long to be sent");
-}
-
-static void
-start_login(struct smtp *s)
-{
-	struct buffer response;
-	char shown[64];
-
-	buffer_init(&response, LOGIN_LINE_MAX);
-	login_first(&s->login, &response);
-	buffer_format(&s->line, "AUTH %s ", login_name(&s->login));
-	base64_encode(&s->line, response.data, response.length);
-	s->response_owed = s->line.length > INITIAL_MAX;
-	if (s->response_owed) {
-		buffer_free(&s->line);
-		buffer_format(&s->line, "AUTH %s", login_name(&s->login));
-	}
-	snprintf(shown, sizeof(shown), "AUTH %s%s", login_name(&s->login), s->response_owed ? "" : " ***");
-	put_secret(s, INITIAL_MAX, shown);
-	buffer_free(&response);
-}
-
-static void
-choose_login(struct smtp *s)
-{
-	char text[REPLY_TEXT_MAX];
-
-	s->login = (struct login){ .user = s->options->user, .password = s->options->password };
-	snprintf(text, sizeof(text), "the server offers no login that we know and may use (it offers %s)",
-	    s->server.logins[0] != '\0' ? s->server.logins : "none at all");
-	if (login_choose(&s->login, s->server.mechanisms & s->options->mechanisms))
-		start_login(s);
-	else
-		fail_with(s, SMTP_NO_LOGIN, text);
-}
-
 /* The server has introduced itself: what is missing before mail may flow? */
 static void
 prepare(struct smtp *s)
@@ -288,7 +252,7 @@ prepare(struct smtp *s)
 		buffer_add_string(&s->line, "STARTTLS");
 		smtp_command(s, VERB_STARTTLS, 0);
 	} else if (s->options->user != NULL) {
-		choose_login(s);
+		auth_begin(s);
 	} else
 		s->phase = PHASE_READY;
 }
@@ -307,13 +271,13 @@ answer_ehlo(struct smtp *s, const struct command *c, const struct reply *reply)
 	(void)c;
 	if (s->options->tls == SMTP_TLS_STARTTLS && !s->secure && (s->server.bits & CAN_STARTTLS) == 0 &&
 	    (reply->code < 400 || unknown))
-		fail_with(s, SMTP_NO_TLS, "the server does not offer STARTTLS");
+		smtp_fail_with(s, SMTP_NO_TLS, "the server does not offer STARTTLS");
 	else if (reply->code < 400)
 		prepare(s);
 	else if (unknown && !needs_extensions(s))
 		say_hello(s, VERB_HELO);
 	else if (unknown)
-		fail_with(s, SMTP_NO_LOGIN, "the server knows no EHLO and so offers no login");
+		smtp_fail_with(s, SMTP_NO_LOGIN, "the server knows no EHLO and so offers no login");
 	else
 		smtp_fail(s, SMTP_REFUSED, reply);
 }
@@ -338,53 +302,17 @@ answer_starttls(struct smtp *s, const struct command *c, const struct reply *rep
 		smtp_fail(s, SMTP_NO_TLS, reply);
 }
 
-/* Decodes the challenge in the latest line and appends what the mechanism answers. */
+/*
+ * True for a refusal while the message, or its end, is still to be sent. It is
+ * the answer to the message; but what the server takes the rest for is unknown.
+ */
 static bool
-meet_challenge(struct smtp *s, struct buffer *response)
+refuses_early(const struct smtp *s, const struct reply *reply)
 {
-	const char *text = reply_line_text(&s->parser);
-	struct buffer challenge;
-	bool known;
+	bool early = s->pending.count == 0 ? s->mail.stage == STAGE_BODY
+					   : oldest(s)->verb == VERB_END && s->written < oldest(s)->end;
 
-	buffer_init(&challenge, LOGIN_LINE_MAX);
-	known = base64_decode(&challenge, text, strcspn(text, " \t")) &&
-		login_next(&s->login, buffer_string(&challenge), challenge.length, response);
-	buffer_free(&challenge);
-	return known;
-}
-
-static void
-answer_challenge(struct smtp *s)
-{
-	struct buffer response;
-	bool known = true;
-
-	buffer_init(&response, LOGIN_LINE_MAX);
-	if (s->response_owed)
-		login_first(&s->login, &response);
-	else
-		known = meet_challenge(s, &response);
-	s->response_owed = false;
-	if (known) {
-		base64_encode(&s->line, response.data, response.length);
-		put_secret(s, LOGIN_LINE_MAX, "***");
-	} else
-		fail_with(s, SMTP_PROTOCOL, "the server asks something this login mechanism has no answer to");
-	buffer_free(&response);
-}
-
-static void
-answer_auth(struct smtp *s, const struct command *c, const struct reply *reply)
-{
-	(void)c;
-	if (reply->code == 235)
-		s->phase = PHASE_READY;
-	else if (reply->code == 334)
-		answer_challenge(s);
-	else if (reply->code >= 400)
-		smtp_fail(s, SMTP_LOGIN, reply);
-	else
-		smtp_protocol(s, "an answer that does not fit", reply);
+	return early && reply->code >= 400;
 }
 
 /*
@@ -398,6 +326,11 @@ take_reply(struct smtp *s, const struct reply *reply)
 
 	if (reply->code == 421) {
 		smtp_fail(s, SMTP_REFUSED, reply);
+		return;
+	}
+	if (refuses_early(s, reply)) {
+		mail_refuse(s, reply);
+		hang_up(s);
 		return;
 	}
 	if (s->pending.count == 0) {
@@ -426,9 +359,12 @@ take_line(struct smtp *s)
 	const struct reply_parser *p = &s->parser;
 	const char *text = reply_line_text(&s->parser);
 
-	if (waits_for(s, VERB_AUTH) && p->reply.code == 334)
-		smtp_trace(s, true, "334 ***");
-	else
+	if (waits_for(s, VERB_AUTH) && (p->reply.code == 334 || auth_mask(s))) {
+		char shown[8];
+
+		snprintf(shown, sizeof(shown), "%03d ***", p->reply.code);
+		smtp_trace(s, true, shown);
+	} else
 		smtp_trace(s, true, buffer_string(&s->parser.line));
 	if (waits_for(s, VERB_EHLO) && p->reply.code / 100 == 2 && p->lines > 1)
 		capability_add(&s->server, text);
@@ -442,7 +378,7 @@ take_garbage(struct smtp *s)
 
 	snprintf(text, sizeof(text), "the server sent %s: %s", s->parser.fault,
 	    waits_for(s, VERB_AUTH) ? "(not shown)" : buffer_string(&s->parser.line));
-	fail_with(s, SMTP_PROTOCOL, text);
+	smtp_fail_with(s, SMTP_PROTOCOL, text);
 }
 
 void
@@ -452,7 +388,8 @@ smtp_input(struct smtp *s, const char *bytes, size_t n)
 		enum reply_event event;
 
 		if (s->phase == PHASE_SECURE) {
-			fail_with(s, SMTP_INJECTED, "the server sent plain text where the TLS handshake must begin");
+			smtp_fail_with(
+			    s, SMTP_INJECTED, "the server sent plain text where the TLS handshake must begin");
 			return;
 		}
 		event = reply_input(&s->parser, &bytes, &n);
@@ -529,7 +466,7 @@ smtp_lost(struct smtp *s, const char *why)
 	if (s->phase == PHASE_OVER)
 		hang_up(s);
 	else
-		fail_with(s, SMTP_CONNECTION, why);
+		smtp_fail_with(s, SMTP_CONNECTION, why);
 }
 
 unsigned

@@ -32,6 +32,8 @@ struct smtp_options {
 	const char *user; /* NULL: no login */
 	const char *password; /* with user */
 	unsigned mechanisms;
+	unsigned recipients_per_message; /* more are named in further transactions; 0: as many as the server takes */
+	unsigned messages_per_connection; /* transactions after which no further message is taken; 0: no limit */
 	unsigned timeout; /* seconds for an answer (RFC 5321 4.5.3.2 gives 300) */
 	unsigned final_timeout; /* seconds for the answer to the end of the message (600) */
 	/* May be NULL. One line of the dialogue without CRLF, secrets already replaced; from_server or ours. */
@@ -44,9 +46,9 @@ enum {
 	SMTP_READ = 1, /* bytes from the server: smtp_input() */
 	SMTP_WRITE = 2, /* smtp_output() has bytes */
 	SMTP_SECURE = 4, /* do the TLS handshake now, then smtp_secured() */
-	SMTP_IDLE = 8, /* ready for smtp_mail() */
+	SMTP_IDLE = 8, /* ready for smtp_mail(); no more once the limit of messages is reached */
 	SMTP_BODY = 16, /* smtp_body() wanted for the current envelope */
-	SMTP_DONE = 32, /* nothing more to do: close. smtp_failure() tells whether all went well */
+	SMTP_DONE = 32, /* nothing more to do: close. smtp_failure() tells whether the smarthost is in trouble */
 };
 
 /* Why a session ended early. These are the smarthost's trouble, not the message's. */
@@ -87,6 +89,10 @@ void smtp_secured(struct smtp *);
  * every recipient that was DEFERRED has its verdict or the session is over.
  * Recipients that are not DEFERRED are left out. SIZE (RFC 1870) and 8BITMIME
  * (RFC 6152) are judged from envelope->facts.
+ *
+ * More recipients than one transaction may have, by our limit, by the server's
+ * (RFC 9422) or by its answers (RFC 5321 4.5.3.1.10), are named in further ones:
+ * then the message is wanted anew from its start, see smtp_body_offset().
  */
 void smtp_mail(struct smtp *, struct envelope *);
 /*
@@ -97,6 +103,8 @@ void smtp_mail(struct smtp *, struct envelope *);
  */
 enum { SMTP_BLOCK = 16384 };
 void smtp_body(struct smtp *, const char *bytes, size_t n, bool last);
+/* Where in the message the block that is wanted begins. */
+uint64_t smtp_body_offset(const struct smtp *);
 /* No further message will come: QUIT travels with the last flight. */
 void smtp_quit(struct smtp *);
 

@@ -6,7 +6,10 @@
  * message goes before the first answer.
  *
  * A recipient is OPEN until the server has answered for him, then ACCEPTED or
- * CLOSED; only those ACCEPTED share the answer to the end of the message.
+ * CLOSED; only those ACCEPTED share the answer to the end of the message. Those
+ * that are too many for one transaction are WAITING for the next one, which
+ * begins when nobody is left in this one. Each of them closes at least one
+ * recipient, so there is an end.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,24 +18,19 @@
 #include "smtp/engine.h"
 
 static void
-close_recipient(struct transaction *t, size_t i, enum verdict verdict, const struct reply *reply)
+set_fate(struct transaction *t, size_t i, enum fate fate)
 {
-	if (t->fates[i] == CLOSED)
-		return;
-	if (t->fates[i] == OPEN)
-		t->open--;
-	else
-		t->accepted--;
-	t->fates[i] = CLOSED;
-	t->envelope->recipients[i].verdict = verdict;
-	t->envelope->recipients[i].reply = *reply;
+	t->tally[t->fates[i]]--;
+	t->tally[fate]++;
+	t->fates[i] = (unsigned char)fate;
 }
 
 static void
-close_all(struct transaction *t, enum verdict verdict, const struct reply *reply)
+close_recipient(struct transaction *t, size_t i, enum verdict verdict, const struct reply *reply)
 {
-	for (size_t i = 0; i < t->envelope->count; i++)
-		close_recipient(t, i, verdict, reply);
+	set_fate(t, i, CLOSED);
+	t->envelope->recipients[i].verdict = verdict;
+	t->envelope->recipients[i].reply = *reply;
 }
 
 static enum verdict
@@ -44,7 +42,39 @@ verdict_of(const struct reply *reply)
 static bool
 nobody_left(const struct transaction *t)
 {
-	return t->open == 0 && t->accepted == 0;
+	return t->tally[OPEN] == 0 && t->tally[ACCEPTED] == 0;
+}
+
+/*
+ * What was said of the message. It holds for those it was said for; but when
+ * the message is only deferred there is no use in sending it again for others.
+ */
+static void
+close_all(struct transaction *t, enum verdict verdict, const struct reply *reply)
+{
+	bool everybody = verdict == DEFERRED;
+
+	if (nobody_left(t))
+		return;
+	for (size_t i = 0; i < t->envelope->count; i++) {
+		if (t->fates[i] != CLOSED && (t->fates[i] != WAITING || everybody))
+			close_recipient(t, i, verdict, reply);
+	}
+}
+
+/* The turn of those who wait will not come. */
+static void
+close_waiting(struct transaction *t, const char *why)
+{
+	char text[REPLY_TEXT_MAX];
+	struct reply reply;
+
+	snprintf(text, sizeof(text), "not tried, because the session ended before: %s", why);
+	reply_set(&reply, 0, "", text);
+	for (size_t i = 0; i < t->envelope->count; i++) {
+		if (t->fates[i] == WAITING)
+			close_recipient(t, i, DEFERRED, &reply);
+	}
 }
 
 void
@@ -83,8 +113,62 @@ mail_abandon(struct smtp *s, enum smtp_trouble trouble, const struct reply *why)
 		    "%.*s (the whole message was sent, its answer is missing: it may arrive twice)",
 		    REPLY_TEXT_MAX - 100, why->text);
 	}
+	close_waiting(&s->mail, why->text);
 	close_all(&s->mail, DEFERRED, &reply);
 	mail_end(s);
+}
+
+void
+mail_refuse(struct smtp *s, const struct reply *reply)
+{
+	close_waiting(&s->mail, reply->text);
+	close_all(&s->mail, verdict_of(reply), reply);
+	mail_end(s);
+}
+
+/* The stricter one of two limits; 0 is none. */
+static uint64_t
+stricter(uint64_t a, uint64_t b)
+{
+	return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+/* Starts the next transaction with as many as it may have of those who wait. */
+static void
+begin_transaction(struct smtp *s)
+{
+	struct transaction *t = &s->mail;
+	uint64_t limit = stricter(s->options->recipients_per_message, s->server.recipients);
+
+	for (size_t i = 0; i < t->envelope->count && (limit == 0 || t->tally[OPEN] < limit); i++) {
+		if (t->fates[i] == WAITING)
+			set_fate(t, i, OPEN);
+	}
+	t->next = 0;
+	t->offset = 0;
+	t->stage = STAGE_RESET;
+}
+
+/* The server lets nobody begin another transaction. */
+static bool
+is_used_up(const struct smtp *s)
+{
+	return s->server.mails != 0 && s->mails >= s->server.mails;
+}
+
+static bool
+is_last_message(const struct smtp *s)
+{
+	unsigned limit = s->options->messages_per_connection;
+
+	return s->quitting || is_used_up(s) || (limit != 0 && s->mails >= limit);
+}
+
+/* True unless somebody waits or may yet have to: that takes one who was accepted and one after him. */
+static bool
+is_last_transaction(const struct transaction *t)
+{
+	return t->tally[WAITING] == 0 && (t->tally[OPEN] == 0 || t->tally[OPEN] + t->tally[ACCEPTED] == 1);
 }
 
 bool
@@ -114,7 +198,7 @@ is_sendable(const char *address)
 static bool
 next_is_idle(struct smtp *s)
 {
-	if (s->quitting) {
+	if (is_last_message(s)) {
 		smtp_say_quit(s);
 		s->phase = PHASE_OVER;
 	}
@@ -146,8 +230,10 @@ next_is_sender(struct smtp *s)
 	if ((s->server.bits & CAN_8BITMIME) != 0 && t->envelope->facts.eight_bit)
 		buffer_add_string(&s->line, " BODY=8BITMIME");
 	t->stage = STAGE_RECIPIENTS;
-	if (is_sendable(sender) && smtp_command(s, VERB_MAIL, 0))
+	if (is_sendable(sender) && smtp_command(s, VERB_MAIL, 0)) {
+		s->mails++;
 		return true;
+	}
 	buffer_clear(&s->line);
 	reply_set(&refused, 553, "5.1.7", "the sender's address cannot be written in SMTP");
 	close_all(t, FAILED, &refused);
@@ -187,7 +273,7 @@ next_is_data(struct smtp *s)
 		t->stage = STAGE_SENT;
 		return true;
 	}
-	if (chunks && t->open > 0 && t->envelope->facts.size > EAGER_MAX)
+	if (chunks && t->tally[OPEN] > 0 && t->envelope->facts.size > EAGER_MAX)
 		return false;
 	t->filter = (struct body_filter){ .stuff_dots = !chunks };
 	t->stage = chunks ? STAGE_BODY : STAGE_GO_AHEAD;
@@ -219,11 +305,18 @@ next_is_body(struct smtp *s)
 static bool
 next_is_end(struct smtp *s)
 {
+	struct transaction *t = &s->mail;
+
 	if (s->pending.count > 0) {
-		if (s->quitting)
+		if (is_last_message(s) && is_last_transaction(t))
 			smtp_say_quit(s);
 		return false;
 	}
+	if (t->tally[WAITING] > 0 && !is_used_up(s)) {
+		begin_transaction(s);
+		return true;
+	}
+	close_waiting(t, "the smarthost takes no more messages on one connection");
 	mail_end(s);
 	return true;
 }
@@ -269,13 +362,15 @@ smtp_mail(struct smtp *s, struct envelope *envelope)
 
 	if ((smtp_want(s) & SMTP_IDLE) == 0 || !fits(s, envelope))
 		return;
-	*t = (struct transaction){ .envelope = envelope, .stage = STAGE_RESET };
+	*t = (struct transaction){ .envelope = envelope, .tally[CLOSED] = envelope->count };
 	t->fates = allocate(envelope->count, 1);
 	for (size_t i = 0; i < envelope->count; i++) {
-		t->fates[i] = envelope->recipients[i].verdict == DEFERRED ? OPEN : CLOSED;
-		t->open += t->fates[i] == OPEN;
+		if (envelope->recipients[i].verdict == DEFERRED)
+			set_fate(t, i, WAITING);
 	}
-	if (nobody_left(t))
+	if (t->tally[WAITING] > 0)
+		begin_transaction(s);
+	else
 		mail_end(s);
 	mail_advance(s);
 }
@@ -326,6 +421,7 @@ smtp_body(struct smtp *s, const char *bytes, size_t n, bool last)
 		smtp_lost(s, "the message came in larger blocks than the engine takes");
 		return;
 	}
+	t->offset += n;
 	body_filter(&t->filter, bytes, n, out);
 	if (last && t->filter.in_line)
 		body_filter(&t->filter, "\n", 1, out);
@@ -333,6 +429,12 @@ smtp_body(struct smtp *s, const char *bytes, size_t n, bool last)
 		put_chunk(s, last);
 	else if (last)
 		put_dot(s);
+}
+
+uint64_t
+smtp_body_offset(const struct smtp *s)
+{
+	return s->mail.offset;
 }
 
 void
@@ -361,6 +463,25 @@ answer_mail(struct smtp *s, const struct command *c, const struct reply *reply)
 		close_all(c->transaction, verdict_of(reply), reply);
 }
 
+/* RFC 5321 4.5.3.1.10: 552 may stand for 452; an enhanced code tells whether this is meant. */
+static bool
+too_many(const struct reply *reply)
+{
+	return (reply->code == 452 || reply->code == 552) &&
+	       (reply->enhanced[0] == '\0' || strcmp(reply->enhanced + 1, ".5.3") == 0);
+}
+
+/* The server takes no more of them at once, and is asked for no more from now on. */
+static void
+put_off(struct smtp *s, struct transaction *t, size_t i, const struct reply *reply)
+{
+	close_recipient(t, i, DEFERRED, reply);
+	if (t->tally[ACCEPTED] == 0)
+		return;
+	set_fate(t, i, WAITING);
+	s->server.recipients = stricter(s->server.recipients, t->tally[ACCEPTED]);
+}
+
 void
 answer_recipient(struct smtp *s, const struct command *c, const struct reply *reply)
 {
@@ -371,11 +492,11 @@ answer_recipient(struct smtp *s, const struct command *c, const struct reply *re
 	if (wants_login(reply)) {
 		smtp_fail(s, SMTP_LOGIN, reply);
 	} else if (reply->code < 400) {
-		t->fates[c->recipient] = ACCEPTED;
-		t->open--;
-		t->accepted++;
-	} else /* 552 means 452, too many recipients (RFC 5321 4.5.3.1.10) */
-		close_recipient(t, c->recipient, reply->code == 552 ? DEFERRED : verdict_of(reply), reply);
+		set_fate(t, c->recipient, ACCEPTED);
+	} else if (too_many(reply)) {
+		put_off(s, t, c->recipient, reply);
+	} else
+		close_recipient(t, c->recipient, verdict_of(reply), reply);
 }
 
 /* RFC 2920 3.1: a go-ahead nobody needs any more is answered by an empty message. */

@@ -53,7 +53,7 @@ def store_only(lab):
     is_(lab.sendmail('-odi', '-t', stdin=MAIL).status, 0, '-odi')
     is_(len(host.messages()), 1, 'is sent at once')
     is_(lab.sendmail('-q').status, 0, 'a run')
-    is_(len(host.messages()), 5, 'sends what was never tried')
+    is_(len(host.messages(5)), 5, 'sends what was never tried; so does the one that comes after a success')
     is_(len(host.sessions(2)), 2, 'over one connection')
 
 
@@ -76,12 +76,16 @@ def background(lab):
 
 @test
 def refused_later(lab):
-    """Nobody waits for the answer: the message is kept, and the log is loud."""
+    """Nobody waits for the answer: the sender gets a report; when there is none the message is kept and the log loud."""
     host = lab.smarthost(reply='rcpt:no@x.test=550 5.1.1 no such user')
     lab.config(host)
-    lab.sendmail('-odq', 'no@x.test', stdin=MAIL)
+    lab.sendmail('-odq', '-f', 'me@y.test', 'no@x.test', stdin=MAIL)
     is_(lab.sendmail('-q').status, 0, 'a run')
-    is_((len(lab.queued()), len(list((lab.queue / '.Failed' / 'new').iterdir()))), (0, 1), 'moved to .Failed')
+    is_([m.recipients for m in host.messages()], [['me@y.test']], 'a report in the same run')
+    is_(lab.queued(), [], 'nothing waits')
+    lab.sendmail('-odq', '-f', '<>', 'no@x.test', stdin=MAIL)
+    lab.sendmail('-q')
+    is_((len(lab.queued()), len(list((lab.queue / '.Failed' / 'new').iterdir()))), (0, 1), 'null sender: moved to .Failed')
     ok(any('error: refused' in line and '550 5.1.1 no such user' in line for line in lab.log_lines()), 'logged')
 
 

@@ -8,7 +8,8 @@
  *
  * Aborts when the engine breaks a promise: success without a 2xx after the
  * whole message had left, a secret or mail in clear, bare line ends, a state
- * that wants nothing, "may arrive twice" of a message that never left.
+ * that wants nothing, "may arrive twice" of a message that never left, more
+ * recipients or messages than the limits, a verdict taken back.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -26,6 +27,9 @@ enum {
 	WITH_EIGHT_BIT = 16,
 	WITH_BAD_ADDRESS = 32,
 	WITHOUT_PLAIN = 64,
+	WITH_LIMITS = 128,
+	LIMIT = 2, /* of recipients and of messages */
+	RECIPIENTS = 16,
 	ACT_WRITE = 1,
 	ACT_WRITE_ONE,
 	ACT_QUIT,
@@ -33,17 +37,19 @@ enum {
 	ACT_HOLD, /* from here on only the acts write */
 	ACT_FLOW,
 	TURNS_MAX = 2000000,
+	TRACED_MAX = 2048, /* where the engine cuts a line of the trace */
 };
 
 static const char secret[] = "AHVzZXIAc2VjcmV0";
 static const char secret_login[] = "c2VjcmV0";
+static const char password[] = "secret";
 
 struct world {
 	struct smtp *smtp;
 	unsigned flags;
 	struct envelope envelope;
-	size_t recipients, messages, body, offset;
-	bool in_hand; /* envelope is with the engine */
+	unsigned char decided[RECIPIENTS]; /* verdicts of the envelope so far */
+	size_t recipients, messages, body;
 	bool ended; /* its last block, too */
 	uint64_t end; /* what must have been written then; QUIT may follow it */
 	uint64_t written;
@@ -51,6 +57,8 @@ struct world {
 	char clear[4096]; /* what went before TLS */
 	size_t clear_length;
 	char last; /* byte written */
+	char command[4]; /* how the line being written starts */
+	size_t command_length, mails, named; /* MAIL commands, RCPT commands of the last one */
 	char start[3]; /* of the server's line */
 	size_t start_length;
 };
@@ -64,10 +72,33 @@ demand(bool truth)
 		abort();
 }
 
+static bool
+is_word(char c)
+{
+	return strchr("?-_", c) == NULL && c > '/' && strchr(":;<=>@[\\]^`{|}~", c) == NULL;
+}
+
+/* What was cut may end in the midst of another word. */
+static bool
+shows_password(const char *text, size_t cut)
+{
+	const size_t n = strlen(password);
+
+	if (strlen(text) + 1 >= cut)
+		return false;
+	for (const char *c = strstr(text, password); c != NULL; c = strstr(c + 1, password))
+		if ((c == text || !is_word(c[-1])) && !is_word(c[n]))
+			return true;
+	return false;
+}
+
 static void
 trace(void *context, bool from_server, const char *line)
 {
-	(void)context;
+	const struct world *w = context;
+
+	if (w->smtp != NULL && strcmp(smtp_step_name(w->smtp), "AUTH") == 0)
+		demand(!shows_password(line, TRACED_MAX));
 	demand(from_server || (strstr(line, secret) == NULL && strstr(line, secret_login) == NULL));
 	demand(strpbrk(line, "\r\n") == NULL);
 }
@@ -90,6 +121,27 @@ check_clear(struct world *w)
 	}
 }
 
+/* Counts what is named; no line of the body looks like these commands. */
+static void
+check_limits(struct world *w, char c)
+{
+	if (c == '\n') {
+		w->command_length = 0;
+		return;
+	}
+	if (w->command_length == sizeof(w->command))
+		return;
+	w->command[w->command_length++] = c;
+	if (w->command_length < sizeof(w->command))
+		return;
+	if (memcmp(w->command, "MAIL", 4) == 0) {
+		w->mails++;
+		w->named = 0;
+	}
+	w->named += memcmp(w->command, "RCPT", 4) == 0;
+	demand(!(w->flags & WITH_LIMITS) || w->named <= LIMIT);
+}
+
 static void
 write_out(struct world *w, size_t most)
 {
@@ -100,6 +152,7 @@ write_out(struct world *w, size_t most)
 	for (size_t i = 0; i < n; i++) {
 		demand((out[i] == '\n') == (w->last == '\r'));
 		w->last = out[i];
+		check_limits(w, out[i]);
 	}
 	if ((w->flags & WITH_STARTTLS) && !w->secured) {
 		demand(w->clear_length + n < sizeof(w->clear));
@@ -122,21 +175,24 @@ feed_body(struct world *w)
 {
 	static const char text[] = "..line of the body\n.\n\n";
 	char block[SMTP_BLOCK];
-	size_t n = w->body - w->offset < sizeof(block) ? w->body - w->offset : sizeof(block), pending;
+	size_t offset = smtp_body_offset(w->smtp), pending;
+	size_t n = w->body - offset < sizeof(block) ? w->body - offset : sizeof(block);
 
 	for (size_t i = 0; i < n; i++)
-		block[i] = text[(w->offset + i) % (sizeof(text) - 1)];
-	w->offset += n;
-	smtp_body(w->smtp, block, n, w->offset == w->body);
+		block[i] = text[(offset + i) % (sizeof(text) - 1)];
+	offset += n;
+	smtp_body(w->smtp, block, n, offset == w->body);
 	smtp_output(w->smtp, &pending);
-	w->ended = w->offset == w->body;
+	w->ended = offset == w->body;
 	w->end = w->written + pending;
 }
 
 static void
 hand_in(struct world *w)
 {
+	demand(!(w->flags & WITH_LIMITS) || w->mails < LIMIT);
 	envelope_free(&w->envelope);
+	memset(w->decided, DEFERRED, sizeof(w->decided));
 	w->envelope.sender = copy_string(w->flags & WITH_BAD_ADDRESS && w->messages % 2 ? "s\r\nDATA" : "s@y");
 	w->envelope.facts.size = w->body;
 	w->envelope.facts.eight_bit = (w->flags & WITH_EIGHT_BIT) != 0;
@@ -148,9 +204,7 @@ hand_in(struct world *w)
 		envelope_add(&w->envelope, address);
 	}
 	w->messages--;
-	w->offset = 0;
 	w->ended = false;
-	w->in_hand = true;
 	smtp_mail(w->smtp, &w->envelope);
 	if ((w->flags & WITH_QUIT) && w->messages == 0)
 		smtp_quit(w->smtp);
@@ -165,6 +219,8 @@ pump(struct world *w)
 
 		demand(want & (SMTP_READ | SMTP_WRITE | SMTP_SECURE | SMTP_DONE));
 		demand(smtp_step_name(w->smtp) != NULL && smtp_timeout(w->smtp) > 0);
+		if (!(want & (SMTP_IDLE | SMTP_DONE)) && smtp_body_offset(w->smtp) < w->body)
+			w->ended = false; /* the next transaction began */
 		if (want & SMTP_SECURE) {
 			w->secured = true;
 			smtp_secured(w->smtp);
@@ -197,10 +253,16 @@ holds_success(struct world *w, const char *bytes, size_t n)
 }
 
 static void
-check_verdicts(const struct world *w)
+check_verdicts(struct world *w)
 {
 	const struct smtp_failure *failure = smtp_failure(w->smtp);
 
+	for (size_t i = 0; i < w->envelope.count; i++) {
+		demand(w->decided[i] == DEFERRED || w->decided[i] == w->envelope.recipients[i].verdict);
+		w->decided[i] = (unsigned char)w->envelope.recipients[i].verdict;
+	}
+	if (failure->step != NULL && strcmp(failure->step, "AUTH") == 0)
+		demand(!shows_password(failure->reply.text, REPLY_TEXT_MAX));
 	if ((smtp_want(w->smtp) & (SMTP_DONE | SMTP_IDLE)) == 0)
 		return;
 	for (size_t i = 0; i < w->envelope.count; i++) {
@@ -274,15 +336,18 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct world w = { .flags = size > 0 ? data[0] : 0 };
-	struct smtp_options options = { .helo = "box.test", .timeout = 300, .final_timeout = 600, .trace = trace };
+	struct smtp_options options = { .helo = "box.test", .timeout = 300, .final_timeout = 600 };
 
 	if (size < 3)
 		return 0;
 	options.tls = w.flags & WITH_STARTTLS ? SMTP_TLS_STARTTLS : SMTP_TLS_IMPLICIT;
 	options.user = w.flags & WITH_USER ? "user" : NULL;
-	options.password = "secret";
+	options.password = password;
+	options.trace = trace;
+	options.trace_context = &w;
+	options.recipients_per_message = options.messages_per_connection = w.flags & WITH_LIMITS ? LIMIT : 0;
 	options.mechanisms = w.flags & WITHOUT_PLAIN ? SMTP_AUTH_LOGIN : SMTP_AUTH_AUTO;
-	w.recipients = data[1] % 16;
+	w.recipients = data[1] % RECIPIENTS;
 	w.messages = data[1] / 16 % 4;
 	w.body = (size_t)data[2] * 1023;
 	w.smtp = smtp_new(&options);

@@ -46,7 +46,9 @@ same_envelope(const struct envelope *a, const struct envelope *b)
 		     same(a->sender, b->sender) && same(a->message_id, b->message_id) &&
 		     a->facts.size == b->facts.size && a->facts.lines == b->facts.lines &&
 		     a->facts.longest_line == b->facts.longest_line && a->facts.eight_bit == b->facts.eight_bit &&
-		     a->maybe_sent == b->maybe_sent;
+		     a->doubts == b->doubts && a->crashes == b->crashes && a->delay_told == b->delay_told &&
+		     a->notify == b->notify && a->ret == b->ret && (a->envid == NULL) == (b->envid == NULL) &&
+		     (a->envid == NULL || same(a->envid, b->envid));
 
 	for (size_t i = 0; equal && i < a->count; i++) {
 		const struct recipient *x = &a->recipients[i], *y = &b->recipients[i];
@@ -55,6 +57,25 @@ same_envelope(const struct envelope *a, const struct envelope *b)
 			same(x->reply.enhanced, y->reply.enhanced);
 	}
 	return equal;
+}
+
+/* A begun try is counted and nothing else changes; recording it below takes the count back. */
+static void
+check_try(struct entry *entry)
+{
+	struct envelope again;
+	off_t message, *marks;
+	unsigned crashes = entry->envelope.crashes;
+
+	must(entry_begin_try(entry, &reason) == 0, "a try can begin");
+	envelope_init(&again);
+	must(format_read(entry->fd, &again, &message, &marks, &reason) == 0 && message == entry->message &&
+		 again.crashes == (crashes < 9 ? crashes + 1 : 9),
+	    "it is counted");
+	again.crashes = crashes;
+	must(same_envelope(&again, &entry->envelope), "nothing else changes");
+	free(marks);
+	envelope_free(&again);
 }
 
 /* Marks the file in place, twice: nothing else moves. */
@@ -73,6 +94,7 @@ check_marks(struct entry *entry, const uint8_t *bytes, size_t n)
 		recipient->verdict = i % 2 == 0 ? DELIVERED : FAILED;
 		reply_set(&recipient->reply, 250 + (int)i % 300, "2.0.0", "a reply with + and = and blanks");
 	}
+	entry->envelope.maybe_sent = entry->envelope.doubts < 9;
 	must(entry_record(entry, &reason) == 0 && entry_record(entry, &reason) == 0, "it can be marked");
 	must(fstat(entry->fd, &st) == 0 && st.st_size == (off_t)n, "it keeps its length");
 	must(entry->message == (off_t)n ||
@@ -119,6 +141,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	envelope_init(&entry.envelope);
 	if (format_read(entry.fd, &entry.envelope, &entry.message, &entry.marks, &reason) == 0) {
 		must(entry.envelope.count > 0 && entry.message <= (off_t)n, "an envelope lies in its file");
+		check_try(&entry);
 		check_marks(&entry, bytes, n);
 		check_rewriting(&entry);
 	} else

@@ -55,7 +55,8 @@ digest(const char *bytes, size_t n, size_t step)
 			check(&p);
 			capability_add(&server, reply_line_text(&p));
 			sum = sum * 31 + (uint64_t)p.reply.code * 1000 + strlen(p.reply.text) + (uint64_t)event;
-			sum += server.bits + server.size + server.mechanisms + strlen(server.logins);
+			sum += server.bits + server.size + server.recipients + server.mails + server.mechanisms +
+			       strlen(server.logins);
 		}
 		bytes += given;
 		n -= given;

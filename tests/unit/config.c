@@ -75,10 +75,10 @@ static const struct value_row {
 } value_rows[] = {
 	{ "defaults", BASE,
 	    "[smarthost]\nhost = h.example\nport = 465\ntls = implicit\ninsecure = no\nauth = auto\nuser = me\n"
-	    "password = s3cret\nfrom = a@b.example\nhelo = [127.0.0.1]\nconnect_timeout = 1m\ntimeout = "
-	    "5m\n[identity]\n"
-	    "domain = b.example\n[queue]\ndelivery = now\nwait = 10s\nmax_message = 50M\n[log]\ntarget = syslog\n"
-	    "format = text" },
+	    "password = s3cret\nfrom = a@b.example\nhelo = [127.0.0.1]\nconnect_timeout = 1m\ntimeout = 5m\n"
+	    "connections = 2\nmessages_per_connection = 50\nrecipients_per_message = 0\n[identity]\n"
+	    "domain = b.example\n[queue]\ndelivery = now\nwait = 10s\nretry = 5m 4h\nlifetime = 5d\n"
+	    "max_message = 50M\nmin_free = 16M\nunsent_status = 69\n[log]\ntarget = syslog\nformat = text" },
 	{ "CRLF, byte order mark, comments, blanks, no last line end",
 	    "\xef\xbb\xbf# c\r\n; c\r\n  # c\r\n\r\n" OPEN "port\t=\t 587 \r\n[queue]\r\nwait=0",
 	    "port = 587\nwait = 0" },
@@ -119,7 +119,20 @@ static const struct value_row {
 	{ "size in G", BASE "[queue]\nmax_message = 1G\n", "max_message = 1G" },
 	{ "queue", BASE "[queue]\ndirectory = none\ndelivery = queue\n", "directory = none\ndelivery = queue" },
 	{ "queue directory", BASE "[queue]\ndirectory = /a/b\n", "directory = /a/b" },
+	{ "least numbers",
+	    OPEN "connections = 1\nmessages_per_connection = 1\nrecipients_per_message = 1\n[queue]\nretry = 1s 1s\n"
+		 "lifetime = 1s\nmin_free = 0\nunsent_status = 69\n",
+	    "connections = 1\nmessages_per_connection = 1\nrecipients_per_message = 1\nretry = 1s 1s\n"
+	    "lifetime = 1s\nmin_free = 0\nunsent_status = 69" },
+	{ "greatest numbers",
+	    OPEN "connections = 100\nmessages_per_connection = 10000\nrecipients_per_message = 10000\n[queue]\n"
+		 "retry = 366d\t 366d\nlifetime = 366d\nmin_free = 2G\nunsent_status = 75\n",
+	    "connections = 100\nmessages_per_connection = 10000\nrecipients_per_message = 10000\n"
+	    "retry = 366d 366d\nlifetime = 366d\nmin_free = 2G\nunsent_status = 75" },
+	{ "pauses are normalised", OPEN "[queue]\nretry = 60s 7200s\n", "retry = 1m 2h" },
+	{ "reports", OPEN "[queue]\nbounce_to = ops@b.example\n", "bounce_to = ops@b.example" },
 	{ "log", BASE "[log]\ntarget = /var/log/x\nformat = text\n", "target = /var/log/x" },
+	{ "json log", BASE "[log]\nformat = json\n", "format = json" },
 	{ "identity",
 	    BASE "[identity]\ndomain = Shop.example\nfrom = b@c.example\nfrom_name = M\xc3\xbcller, \"Shop\"\n",
 	    "domain = Shop.example\nfrom = b@c.example\nfrom_name = M\xc3\xbcller, \"Shop\"" },
@@ -385,6 +398,9 @@ run_queue(const struct queue_row *row)
 		(want == NULL ? config.queue.directory == NULL
 			      : config.queue.directory != NULL && strcmp(config.queue.directory, want) == 0),
 	    "queue: %s", row->name);
+	ok(config.queue.max_message == 50 << 20 && config.queue.retry_first == 300 &&
+		config.queue.unsent_status == 69 && strcmp(config.log.target, "syslog") == 0,
+	    "queue: %s: the defaults are there", row->name);
 	config_free(&config);
 	memset(variables, 0, sizeof(variables));
 	if (path != NULL)

@@ -4,7 +4,8 @@
  * them, so every file also states its flights. Each file runs twice: a line of
  * the server at a time, and every byte in both directions on its own.
  *
- *	option KEY = VALUE	helo, tls, user, long-user (N bytes), password, mechanisms; before all else
+ *	option KEY = VALUE	helo, tls, user, long-user (N bytes), password, mechanisms, recipients and messages (the
+ *				limits); before all else
  *	from ADDRESS, to ADDRESS, to-many N, body LINE, body-size N	the next message
  *	mail			hands it in (wants IDLE)
  *	quit, lost WHY, tls	smtp_quit(), smtp_lost(), smtp_secured() (wants SECURE)
@@ -47,7 +48,6 @@ struct play {
 	} messages[MESSAGES_MAX];
 	size_t current; /* message being made, or handed in last */
 	bool handed;
-	size_t offset; /* of the next block of its body */
 	bool hold;
 	struct buffer heard; /* what the client said */
 	size_t matched; /* of heard, by C lines */
@@ -105,10 +105,10 @@ static void
 feed_body(struct play *p)
 {
 	const struct buffer *body = &p->messages[p->current].body;
-	size_t left = body->length - p->offset, n = left < SMTP_BLOCK ? left : SMTP_BLOCK;
+	size_t offset = smtp_body_offset(p->smtp), left = body->length - offset;
+	size_t n = left < SMTP_BLOCK ? left : SMTP_BLOCK;
 
-	smtp_body(p->smtp, n > 0 ? body->data + p->offset : "", n, n == left);
-	p->offset += n;
+	smtp_body(p->smtp, n > 0 ? body->data + offset : "", n, n == left);
 }
 
 /* Lets the engine do all it can without the server. */
@@ -263,6 +263,10 @@ set_option(struct play *p, char *text)
 								  : SMTP_TLS_NONE;
 	else if (strcmp(text, "mechanisms") == 0)
 		p->options.mechanisms = strcmp(value, "login") == 0 ? SMTP_AUTH_LOGIN : SMTP_AUTH_PLAIN;
+	else if (strcmp(text, "recipients") == 0)
+		p->options.recipients_per_message = (unsigned)strtoul(value, NULL, 10);
+	else if (strcmp(text, "messages") == 0)
+		p->options.messages_per_connection = (unsigned)strtoul(value, NULL, 10);
 	else
 		fault(p, "unknown option");
 }
@@ -273,7 +277,6 @@ message(struct play *p)
 	if (p->handed && p->current + 1 < MESSAGES_MAX) {
 		p->current++;
 		p->handed = false;
-		p->offset = 0;
 	}
 	return &p->messages[p->current].envelope;
 }

@@ -4,11 +4,15 @@
 #include <string.h>
 
 #include "command/options.h"
+#include "message/envelope.h"
 #include "unit/tap.h"
+
+#define TEN "0123456789"
+#define LONGEST_ENVID TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
 
 enum { WORDS_MAX = 12 };
 
-/* What the words (behind argv[0]) must give; rest: the recipients, blank-separated. */
+/* What the words (behind argv[0]) must give; rest: the recipients, blank-separated. No error_mode: 'p'. */
 static const struct row {
 	const char *words[WORDS_MAX];
 	struct options want;
@@ -23,7 +27,10 @@ static const struct row {
 	{ { "-oi", "-t" }, { .from_header = true, .ignore_dots = true }, "", NULL },
 	{ { "-o", "i" }, { .ignore_dots = true }, "", NULL },
 	{ { "-oitrue" }, { .ignore_dots = true }, "", NULL },
+	{ { "-oiFalse" }, { .ignore_dots = false }, "", NULL },
 	{ { "-O", "IgnoreDots=true" }, { .ignore_dots = true }, "", NULL },
+	{ { "-O", "IgnoreDots" }, { .ignore_dots = true }, "", NULL },
+	{ { "-i", "-O", "IgnoreDots=no" }, { .ignore_dots = false }, "", NULL },
 	{ { "-fa@b", "c@d" }, { .sender = "a@b" }, "c@d", NULL },
 	{ { "-f", "a@b", "c@d" }, { .sender = "a@b" }, "c@d", NULL },
 	{ { "-f", "", "c@d" }, { .sender = "" }, "c@d", NULL },
@@ -35,10 +42,14 @@ static const struct row {
 	{ { "-tfa@b" }, { .from_header = true, .sender = "a@b" }, "", NULL },
 	{ { "-tif", "a@b" }, { .from_header = true, .ignore_dots = true, .sender = "a@b" }, "", NULL },
 	{ { "-FCronDaemon", "-i", "-B8BITMIME", "-oem", "root" },
-	    { .full_name = "CronDaemon", .ignore_dots = true, .eight_bit = true }, "root", NULL },
+	    { .full_name = "CronDaemon", .ignore_dots = true, .eight_bit = true, .error_mode = 'm' }, "root", NULL },
 	{ { "-FCronDaemon", "-odi", "-oem", "-or0s", "-oi", "-t" },
-	    { .full_name = "CronDaemon", .ignore_dots = true, .from_header = true, .delivery = WISH_FOREGROUND }, "",
-	    NULL },
+	    { .full_name = "CronDaemon",
+		.ignore_dots = true,
+		.from_header = true,
+		.delivery = WISH_FOREGROUND,
+		.error_mode = 'm' },
+	    "", NULL },
 	{ { "-F", "A B", "x" }, { .full_name = "A B" }, "x", NULL },
 	{ { "-F", "" }, { .full_name = "" }, "", NULL },
 	{ { "-F" }, { .mode = MODE_SUBMIT }, "", "option requires an argument -- F" },
@@ -72,15 +83,48 @@ static const struct row {
 	{ { "-odq" }, { .delivery = WISH_QUEUE }, "", NULL },
 	{ { "-odd", "-Ac", "-oi", "--", "x" }, { .delivery = WISH_QUEUE, .ignore_dots = true }, "x", NULL },
 	{ { "-ODeliveryMode=b" }, { .delivery = WISH_BACKGROUND }, "", NULL },
-	{ { "-O", "ErrorMode=m", "x" }, { .mode = MODE_SUBMIT }, "x", NULL },
-	{ { "-oep", "-oeq", "-oem", "-oee", "-om", "-oA/x", "-oQ/tmp", "-o7", "x" }, { .mode = MODE_SUBMIT }, "x",
-	    NULL },
-	{ { "-em", "-e", "p", "x" }, { .mode = MODE_SUBMIT }, "x", NULL },
+	{ { "-om", "-oA/x", "-oQ/tmp", "-o7", "x" }, { .mode = MODE_SUBMIT }, "x", NULL },
+	{ { "-oep" }, { .error_mode = 'p' }, "", NULL },
+	{ { "-oeq" }, { .error_mode = 'q' }, "", NULL },
+	{ { "-oem" }, { .error_mode = 'm' }, "", NULL },
+	{ { "-oee" }, { .error_mode = 'e' }, "", NULL },
+	{ { "-oew" }, { .error_mode = 'm' }, "", NULL },
+	{ { "-oem", "-oep" }, { .error_mode = 'p' }, "", NULL },
+	{ { "-o", "ee" }, { .error_mode = 'e' }, "", NULL },
+	{ { "-em", "x" }, { .error_mode = 'm' }, "x", NULL },
+	{ { "-e", "q", "x" }, { .error_mode = 'q' }, "x", NULL },
+	{ { "-O", "ErrorMode=m", "x" }, { .error_mode = 'm' }, "x", NULL },
+	{ { "-OErrorMode=quiet" }, { .error_mode = 'q' }, "", NULL },
+	{ { "-oe", "x" }, { .misused = "e" }, "x", NULL },
+	{ { "-oez", "-ez", "-OErrorMode", "x" }, { .misused = "e" }, "x", NULL },
+	{ { "-oee", "-oez" }, { .error_mode = 'e', .misused = "e" }, "", NULL },
 	{ { "-X", "/tmp/log", "-C", "/etc/x", "-D", "y", "x" }, { .mode = MODE_SUBMIT }, "x", NULL },
 	{ { "-X/tmp/log", "-C/etc/x", "-Dy", "-d0.1", "-Lz", "x" }, { .mode = MODE_SUBMIT }, "x", NULL },
 	{ { "-d", "x" }, { .mode = MODE_SUBMIT }, "x", NULL },
-	{ { "-N", "success,failure", "-R", "hdrs", "-V", "abc", "x" }, { .mode = MODE_SUBMIT }, "x", NULL },
-	{ { "-Nnever", "-Rfull", "-V00000abc", "x" }, { .mode = MODE_SUBMIT }, "x", NULL },
+	{ { "-N", "success,failure", "-R", "hdrs", "-V", "abc", "x" },
+	    { .notify = NOTIFY_SUCCESS | NOTIFY_FAILURE, .ret = 'H', .envid = "abc" }, "x", NULL },
+	{ { "-Nnever", "-Rfull", "-V00000abc", "x" }, { .notify = NOTIFY_NEVER, .ret = 'F', .envid = "00000abc" }, "x",
+	    NULL },
+	{ { "-NSUCCESS,Delay,failure" }, { .notify = NOTIFY_SUCCESS | NOTIFY_FAILURE | NOTIFY_DELAY }, "", NULL },
+	{ { "-Ndelay", "-Nfailure" }, { .notify = NOTIFY_FAILURE }, "", NULL },
+	{ { "-Nnever,failure" }, { .misused = "N" }, "", NULL },
+	{ { "-Nnever,never" }, { .notify = NOTIFY_NEVER }, "", NULL },
+	{ { "-N", "" }, { .misused = "N" }, "", NULL },
+	{ { "-Nfailure," }, { .misused = "N" }, "", NULL },
+	{ { "-N,failure" }, { .misused = "N" }, "", NULL },
+	{ { "-Nfailures" }, { .misused = "N" }, "", NULL },
+	{ { "-Nfail" }, { .misused = "N" }, "", NULL },
+	{ { "-Nsuccess, failure" }, { .misused = "N" }, "", NULL },
+	{ { "-Ndelay", "-Nx" }, { .notify = NOTIFY_DELAY, .misused = "N" }, "", NULL },
+	{ { "-RFULL" }, { .ret = 'F' }, "", NULL },
+	{ { "-Rheaders" }, { .misused = "R" }, "", NULL },
+	{ { "-V", "a b+c=" }, { .envid = "a b+c=" }, "", NULL },
+	{ { "-V", "" }, { .misused = "V" }, "", NULL },
+	{ { "-Va\033b" }, { .misused = "V" }, "", NULL },
+	{ { "-V\303\244" }, { .misused = "V" }, "", NULL },
+	{ { "-V", LONGEST_ENVID }, { .envid = LONGEST_ENVID }, "", NULL },
+	{ { "-V", LONGEST_ENVID "1" }, { .misused = "V" }, "", NULL },
+	{ { "-Vx\t", "-Rx", "-Nx", "-ex" }, { .misused = "VRNe" }, "", NULL },
 	{ { "-A", "c", "-Am", "-h", "3", "-h3", "-M", "xA", "-L", "t", "x" }, { .mode = MODE_SUBMIT }, "x", NULL },
 	{ { "-G", "-m", "-n", "-s", "-c", "-U", "-x", "-T", "3", "-J", "-E123", "x" }, { .mode = MODE_SUBMIT }, "x",
 	    NULL },
@@ -103,7 +147,9 @@ same_options(const struct options *a, const struct options *b)
 {
 	return a->mode == b->mode && a->from_header == b->from_header && a->ignore_dots == b->ignore_dots &&
 	       a->verbose == b->verbose && a->eight_bit == b->eight_bit && same(a->sender, b->sender) &&
-	       same(a->full_name, b->full_name) && a->delivery == b->delivery && strcmp(a->ignored, b->ignored) == 0;
+	       same(a->full_name, b->full_name) && a->delivery == b->delivery && strcmp(a->ignored, b->ignored) == 0 &&
+	       a->notify == b->notify && a->ret == b->ret && same(a->envid, b->envid) &&
+	       a->error_mode == (b->error_mode != '\0' ? b->error_mode : 'p') && strcmp(a->misused, b->misused) == 0;
 }
 
 static void

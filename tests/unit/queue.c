@@ -1,132 +1,13 @@
 /*
- * The queue on a real disk: every row of the crash table in sendmail/queue/queue.c,
- * locks between processes, foreign objects, mail readers, full disks.
+ * The queue on a real disk: most rows of the crash table in
+ * sendmail/queue/queue.c, locks between processes, mail readers, full disks. The
+ * other rows are tested in queue_parts.c and queue_state.c.
  */
-#include "queue/queue.h"
-
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-#include "tap.h"
-
-static const int64_t birth = 0x6593A0C0;
-static const char id[] = "6593A0C00123456789", other_id[] = "6593A0C1ABCDEF0123";
-static const char message[] = "From: a@b.example\nSubject: x\n\nbody\n";
-
-static char root[] = "/tmp/queue-test.XXXXXX";
-static int queue_number;
-static struct reason reason;
-
-/* A check that shows the reason given. */
-static void
-told(bool good, const char *name)
-{
-	ok(good, "%s", name);
-	note("%s", reason.text);
-}
-
-/* The path of something in the queue of this test; valid until the fourth call from now. */
-static const char *
-path(const char *rest)
-{
-	static char paths[4][256];
-	static unsigned next;
-	char *p = paths[next++ % 4];
-
-	snprintf(p, sizeof(paths[0]), "%s/q%d/%s", root, queue_number, rest);
-	return p;
-}
-
-static struct queue *
-new_queue(void)
-{
-	struct queue *queue;
-
-	queue_number++;
-	queue = queue_open(path(""), &reason);
-	if (queue == NULL)
-		told(false, "queue_open");
-	return queue;
-}
-
-/* How many names a folder holds. */
-static int
-count(const char *folder)
-{
-	DIR *listing = opendir(path(folder));
-	const struct dirent *found;
-	int n = 0;
-
-	if (listing == NULL)
-		return -1;
-	while ((found = readdir(listing)) != NULL)
-		n += found->d_name[0] != '.';
-	closedir(listing);
-	return n;
-}
-
-static bool
-exists(const char *rest)
-{
-	return access(path(rest), F_OK) == 0;
-}
-
-/* Creates and writes an entry with two recipients, without committing it. */
-static int
-write_entry(struct entry *entry, struct queue *queue, const char *name)
-{
-	if (entry_create(entry, queue, name, &reason) != 0)
-		return -1;
-	entry->envelope.birth = birth;
-	entry->envelope.uid = 1000;
-	entry->envelope.sender = copy_string("a@b.example");
-	entry->envelope.message_id = copy_string("<1@b.example>");
-	envelope_add(&entry->envelope, "one@c.example");
-	envelope_add(&entry->envelope, "two@d.example");
-	if (entry_start(entry, &reason) != 0)
-		return -1;
-	facts_add(&entry->envelope.facts, message, strlen(message));
-	return entry_write(entry, message, strlen(message), &reason);
-}
-
-static void
-store(struct queue *queue, const char *name)
-{
-	struct entry entry;
-
-	if (write_entry(&entry, queue, name) != 0 || entry_commit(&entry, &reason) != 0)
-		told(false, "store");
-	entry_close(&entry);
-}
-
-static enum entry_state
-open_item(struct entry *entry, struct queue *queue, char folder, const char *name, bool lock)
-{
-	struct queue_item item = { .folder = folder };
-
-	snprintf(item.id, sizeof(item.id), "%.18s", name);
-	snprintf(item.name, sizeof(item.name), "%s", name);
-	return entry_open(entry, queue, &item, lock, &reason);
-}
-
-static bool
-reads_as(const struct entry *entry, const char *want)
-{
-	char text[256];
-	ssize_t n = entry_read(entry, text, sizeof(text), 0);
-
-	return n == (ssize_t)strlen(want) && memcmp(text, want, (size_t)n) == 0 &&
-	       entry_read(entry, text, sizeof(text), n) == 0;
-}
+#include "queue_world.h"
 
 static void
 test_open(void)
@@ -222,13 +103,17 @@ test_marks(void)
 	reply_set(&entry.envelope.recipients[0].reply, 250, "2.0.0", "queued as 1");
 	reply_set(&entry.envelope.recipients[1].reply, 451, "4.3.2", "later");
 	entry.envelope.maybe_sent = true;
+	entry.envelope.delay_told = true;
 	ok(entry_record(&entry, &reason) == 0 && entry.last_try >= before.st_mtime, "verdicts are recorded");
+	ok(entry.envelope.doubts == 1 && !entry.envelope.maybe_sent, "a doubt is counted");
+	ok(entry_record(&entry, &reason) == 0 && entry.envelope.doubts == 1, "and counted once");
 	entry_close(&entry);
 	stat(path("new/6593A0C00123456789"), &after);
 	ok(before.st_size == after.st_size && before.st_ino == after.st_ino, "in place");
 	ok(open_item(&entry, queue, 'n', id, true) == ENTRY_OPEN && entry.envelope.recipients[0].verdict == DELIVERED &&
 		entry.envelope.recipients[1].verdict == DEFERRED && entry.envelope.recipients[1].reply.code == 451 &&
-		strcmp(entry.envelope.recipients[1].reply.text, "later") == 0 && entry.envelope.maybe_sent,
+		strcmp(entry.envelope.recipients[1].reply.text, "later") == 0 && entry.envelope.doubts == 1 &&
+		!entry.envelope.maybe_sent && entry.envelope.delay_told,
 	    "and come back");
 	ok(entry.last_try == after.st_mtim.tv_sec && reads_as(&entry, message),
 	    "mtime is the last try, the message stands");
@@ -294,6 +179,39 @@ test_remove_refused(void)
 	rmdir(path("new/6593A0C00123456789"));
 	rename(path("new/message"), path("new/6593A0C00123456789"));
 	ok(open_item(&entry, queue, 'n', id, true) == ENTRY_OPEN && envelope_tally(&entry.envelope, DELIVERED) == 2,
+	    "and recorded instead");
+	entry_close(&entry);
+	queue_close(queue);
+}
+
+static void
+test_batch(void)
+{
+	static const char *const ids[] = { "6593A0C00000000001", "6593A0C00000000002", "6593A0C00000000003" };
+	struct queue *queue = new_queue();
+	struct entry entry;
+	bool good = true;
+
+	for (size_t i = 0; i < 3; i++)
+		store(queue, ids[i]);
+	rename(path("new/6593A0C00000000002"), path("cur/6593A0C00000000002:2,S"));
+	open_item(&entry, queue, 'c', "6593A0C00000000002:2,S", true);
+	good = entry_unlink(&entry, &reason) == 0 && entry.fd == -1 && entry.envelope.count == 2;
+	entry_close(&entry);
+	open_item(&entry, queue, 'n', ids[0], true);
+	good = good && entry_unlink(&entry, &reason) == 0;
+	entry_close(&entry);
+	ok(good && count("new") == 1 && count("cur") == 0, "a batch is unlinked one by one");
+	ok(queue_sync(queue, &reason) == 0 && queue_sync(queue, &reason) == 0, "and synced, which may be asked again");
+	open_item(&entry, queue, 'n', ids[2], true);
+	rename(path("new/6593A0C00000000003"), path("new/message"));
+	mkdir(path("new/6593A0C00000000003"), 0700);
+	entry.envelope.recipients[0].verdict = entry.envelope.recipients[1].verdict = DELIVERED;
+	told(entry_unlink(&entry, &reason) != 0 && entry.fd == -1, "an unlink that fails is told");
+	entry_close(&entry);
+	rmdir(path("new/6593A0C00000000003"));
+	rename(path("new/message"), path("new/6593A0C00000000003"));
+	ok(open_item(&entry, queue, 'n', ids[2], true) == ENTRY_OPEN && envelope_tally(&entry.envelope, DEFERRED) == 0,
 	    "and recorded instead");
 	entry_close(&entry);
 	queue_close(queue);
@@ -383,148 +301,6 @@ test_mail_reader(void)
 }
 
 static void
-make_text(const char *at, const char *text)
-{
-	int fd = open(at, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-
-	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
-		ok(false, "%s: %s", at, strerror(errno));
-	close(fd);
-}
-
-static void
-make_symlink(const char *at)
-{
-	make_text(path("outside"), "X-Queue: 1\n");
-	ok(symlink(path("outside"), at) == 0, "planted");
-}
-
-static void
-make_hardlink(const char *at)
-{
-	ok(link(path("cur/6593A0C1ABCDEF0123"), at) == 0, "planted");
-}
-
-static void
-make_fifo(const char *at)
-{
-	ok(mkfifo(at, 0600) == 0, "planted");
-}
-
-static void
-make_folder(const char *at)
-{
-	ok(mkdir(at, 0700) == 0, "planted");
-}
-
-static void
-make_giant(const char *at)
-{
-	make_text(at, "X-Queue: 1\n");
-	ok(truncate(at, (off_t)1 << 40) == 0, "planted");
-}
-
-static void
-make_newer(const char *at)
-{
-	make_text(at, "X-Queue: 2 who knows\n");
-}
-
-static void
-make_garbage(const char *at)
-{
-	make_text(at, "\001\002\003\377\376");
-}
-
-static void
-make_empty(const char *at)
-{
-	make_text(at, "");
-}
-
-/* One of ours under another name; the original has to be another file. */
-static void
-make_copy(const char *at)
-{
-	char bytes[4096];
-	int from = open(path("cur/6593A0C1ABCDEF0123"), O_RDONLY | O_CLOEXEC);
-	ssize_t n = read(from, bytes, sizeof(bytes));
-	int to = open(at, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-
-	ok(n > 0 && write(to, bytes, (size_t)n) == n, "planted");
-	close(from);
-	close(to);
-}
-
-static void
-make_longer(const char *at)
-{
-	ok(rename(path("cur/6593A0C1ABCDEF0123"), at) == 0 && truncate(at, 100000) == 0, "planted");
-}
-
-static void
-make_shorter(const char *at)
-{
-	struct stat st;
-
-	ok(rename(path("cur/6593A0C1ABCDEF0123"), at) == 0 && stat(at, &st) == 0 && truncate(at, st.st_size - 1) == 0,
-	    "planted");
-}
-
-static void
-make_foreign_owner(const char *at)
-{
-	make_copy(at);
-	if (geteuid() == 0)
-		ok(chown(at, 12345, 12345) == 0, "planted");
-}
-
-static const struct {
-	const char *name;
-	void (*plant)(const char *at);
-	const char *id, *want;
-} foreigners[] = {
-	{ "symbolic link", make_symlink, id, "Too many levels of symbolic links" },
-	{ "second name of another file", make_hardlink, other_id, "a file with several names" },
-	{ "FIFO", make_fifo, id, "not a regular file" },
-	{ "directory", make_folder, id, NULL },
-	{ "sparse giant", make_giant, id, "too large" },
-	{ "newer format", make_newer, id, "newer format (version 2), left alone" },
-	{ "garbage", make_garbage, id, "the envelope ends in the middle of a line" },
-	{ "empty file", make_empty, id, "the envelope ends in the middle of a line" },
-	{ "copy of another message", make_copy, id, "a copy of another message" },
-	{ "longer than stored", make_longer, other_id, "the message is not as long as it was when it was stored" },
-	{ "shorter than stored", make_shorter, other_id, "the message is not as long as it was when it was stored" },
-	{ "another user's file", make_foreign_owner, id, NULL },
-};
-
-static void
-test_foreigners(void)
-{
-	for (size_t i = 0; i < sizeof(foreigners) / sizeof(foreigners[0]); i++) {
-		struct queue *queue = new_queue();
-		struct queue_list list;
-		struct entry entry;
-		char at[64];
-
-		store(queue, other_id);
-		rename(path("new/6593A0C1ABCDEF0123"), path("cur/6593A0C1ABCDEF0123"));
-		snprintf(at, sizeof(at), "new/%s", foreigners[i].id);
-		foreigners[i].plant(path(at));
-		queue_list(queue, &list, &reason);
-		reason.text[0] = '\0';
-		for (int lock = 0; lock < 2; lock++) {
-			ok(open_item(&entry, queue, 'n', foreigners[i].id, lock) == ENTRY_FOREIGN &&
-				(foreigners[i].want == NULL || strstr(reason.text, foreigners[i].want) != NULL),
-			    "left alone%s: %s", lock ? "" : " unlocked", foreigners[i].name);
-		}
-		told(exists(at) || foreigners[i].plant == make_symlink, "left as it was");
-		queue_list_free(&list);
-		queue_close(queue);
-	}
-}
-
-static void
 test_abandon(void)
 {
 	struct queue *queue = new_queue();
@@ -583,14 +359,6 @@ test_killed(void)
 }
 
 static void
-age_file(const char *at, int64_t seconds)
-{
-	struct timespec times[2] = { { seconds, 0 }, { seconds, 0 } };
-
-	utimensat(AT_FDCWD, at, times, 0);
-}
-
-static void
 test_sweep(void)
 {
 	struct queue *queue = new_queue();
@@ -634,39 +402,6 @@ test_unnamed(void)
 	entry_abandon(&entry);
 }
 
-static const struct {
-	const char *name, *id;
-	int64_t last_try, now; /* after birth; last_try -1: never */
-	bool want;
-} dues[] = {
-	{ "never tried", "6593A0C00000000000", -1, 0, true },
-	{ "never tried, clock before birth", "6593A0C00000000000", -1, -1000, true },
-	{ "just tried", "6593A0C0000000006400", 10, 11, false },
-	{ "first pause, -10 %", "6593A0C00000000000", 10, 10 + 269, false },
-	{ "first pause over, -10 %", "6593A0C00000000000", 10, 10 + 270, true },
-	{ "first pause, +10 %", "6593A0C000000000C8", 10, 10 + 329, false },
-	{ "first pause over, +10 %", "6593A0C000000000C8", 10, 10 + 330, true },
-	{ "pause as long as its age", "6593A0C00000000064", 3600, 7199, false },
-	{ "that pause over", "6593A0C00000000064", 3600, 7200, true },
-	{ "longest pause", "6593A0C00000000064", 100000, 100000 + 14399, false },
-	{ "longest pause over", "6593A0C00000000064", 100000, 100000 + 14400, true },
-	{ "tried in the future: the clock went back", "6593A0C00000000064", 100, 99, true },
-	{ "tried before birth: the clock went back between", "6593A0C00000000064", -5000, -4701, false },
-	{ "that pause over", "6593A0C00000000064", -5000, -4700, true },
-};
-
-static void
-test_due(void)
-{
-	for (size_t i = 0; i < sizeof(dues) / sizeof(dues[0]); i++) {
-		struct entry entry = { .envelope.birth = birth };
-
-		snprintf(entry.envelope.id, sizeof(entry.envelope.id), "%.18s", dues[i].id);
-		entry.last_try = dues[i].last_try == -1 ? 0 : birth + dues[i].last_try;
-		ok(queue_due(&entry, birth + dues[i].now) == dues[i].want, "due: %s", dues[i].name);
-	}
-}
-
 /* The disk "fills" at every size up to a whole message: always told, and tmp/ empty afterwards. */
 static void
 test_full(void)
@@ -697,17 +432,10 @@ test_full(void)
 	queue_close(queue);
 }
 
-static int
-remove_one(const char *name, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st, (void)type, (void)ftw;
-	return remove(name);
-}
-
 int
 main(void)
 {
-	if (mkdtemp(root) == NULL)
+	if (begin() != 0)
 		return 1;
 	test_open();
 	test_ids();
@@ -716,15 +444,13 @@ main(void)
 	test_marks();
 	test_remove_and_fail();
 	test_remove_refused();
+	test_batch();
 	test_processes();
 	test_list();
 	test_mail_reader();
-	test_foreigners();
 	test_abandon();
 	test_killed();
 	test_sweep();
-	test_due();
 	test_full();
-	nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-	return tap_done();
+	return end();
 }

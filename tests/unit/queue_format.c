@@ -74,7 +74,9 @@ same_envelope(const struct envelope *a, const struct envelope *b)
 		    strcmp(a->sender, b->sender) == 0 && strcmp(a->message_id, b->message_id) == 0 &&
 		    a->count == b->count && a->facts.size == b->facts.size && a->facts.lines == b->facts.lines &&
 		    a->facts.longest_line == b->facts.longest_line && a->facts.eight_bit == b->facts.eight_bit &&
-		    a->maybe_sent == b->maybe_sent;
+		    a->doubts == b->doubts && a->crashes == b->crashes && a->delay_told == b->delay_told &&
+		    a->notify == b->notify && a->ret == b->ret && (a->envid == NULL) == (b->envid == NULL) &&
+		    (a->envid == NULL || strcmp(a->envid, b->envid) == 0);
 
 	for (size_t i = 0; same && i < a->count; i++) {
 		const struct recipient *x = &a->recipients[i], *y = &b->recipients[i];
@@ -110,6 +112,12 @@ static void
 set_golden(struct envelope *e)
 {
 	set_head(e, "app@shop.example", "<20240102.1@shop.example>");
+	e->doubts = 2;
+	e->crashes = 1;
+	e->delay_told = true;
+	e->notify = NOTIFY_FAILURE | NOTIFY_DELAY;
+	e->ret = 'H';
+	e->envid = copy_string("order+7=\303\274");
 	add(e, "a@one.example", DELIVERED, 250, "2.1.5", "Ok: queued as 4Y1");
 	add(e, "b+tag@two.example", DEFERRED, 451, "4.3.2", "try again = later");
 	add(e, "\"c d\"@three.example", FAILED, 550, "5.1.1", "no such user");
@@ -175,7 +183,12 @@ test_trips(void)
 		struct outcome o;
 
 		set_head(&e, trips[i].sender, trips[i].message_id);
-		e.maybe_sent = i % 2;
+		e.doubts = (unsigned)i;
+		e.crashes = (unsigned)(9 - i);
+		e.delay_told = i % 2;
+		e.notify = (unsigned)i * 2;
+		e.ret = "FH"[i % 3];
+		e.envid = i % 2 ? copy_string(trips[i].sender[0] != '\0' ? trips[i].sender : "=") : NULL;
 		add(&e, trips[i].address, DEFERRED, 421, "4.4.5", trips[i].text);
 		buffer_init(&block, WHOLE_LIMIT);
 		write_block(&block, &e);
@@ -213,9 +226,14 @@ test_cut(void)
 	}
 }
 
-static const char head[] = "X-Queue: 1 00001 00000000000000000012 00000000000000000002 00000000000000000004 7 0\n";
+static const char head[] = "X-Queue: 1 00001 00000000000000000012 00000000000000000002 00000000000000000004 7 0 0 0\n";
 static const char lines[] = "X-Queue-Id: 6593A0C00123456789\nX-Queue-Birth: 1704173760\nX-Queue-Uid: 0\n"
-			    "X-Queue-Sender: a@b\nX-Queue-Message-Id: <1>\n";
+			    "X-Queue-Sender: a@b\nX-Queue-Message-Id: <1>\n"
+			    "X-Queue-Notify: =\nX-Queue-Ret: =\nX-Queue-Envid: =\n";
+
+#define LINES_TO_NOTIFY                                                                                                \
+	"X-Queue-Id: 6593A0C00123456789\nX-Queue-Birth: 1704173760\nX-Queue-Uid: 0\n"                                  \
+	"X-Queue-Sender: a@b\nX-Queue-Message-Id: <1>\nX-Queue-Notify: "
 
 /* One recipient's line with this state and code and no reply. */
 static void
@@ -242,13 +260,15 @@ static const struct {
 	{ "too large a version", "X-Queue: 18446744073709551616 x\n", "", NULL, "", "no message of this queue" },
 	{ "version 0", "X-Queue: 0 00001 0\n", "", NULL, "", "the line X-Queue is damaged" },
 	{ "short first line", "X-Queue: 1 00001\n", "", NULL, "", "the line X-Queue is damaged" },
-	{ "no recipients", "X-Queue: 1 00000 00000000000000000012 00000000000000000002 00000000000000000004 7 0\n",
+	{ "no recipients", "X-Queue: 1 00000 00000000000000000012 00000000000000000002 00000000000000000004 7 0 0 0\n",
 	    lines, NULL, "", "the line X-Queue is damaged" },
-	{ "10001 recipients", "X-Queue: 1 10001 00000000000000000012 00000000000000000002 00000000000000000004 7 0\n",
-	    lines, NULL, "", "the line X-Queue is damaged" },
-	{ "size is no number", "X-Queue: 1 00001 -0000000000000000012 00000000000000000002 00000000000000000004 7 0\n",
-	    lines, "D 000", "c@d", "the line X-Queue is damaged" },
-	{ "size overflows", "X-Queue: 1 00001 99999999999999999999 00000000000000000002 00000000000000000004 7 0\n",
+	{ "10001 recipients",
+	    "X-Queue: 1 10001 00000000000000000012 00000000000000000002 00000000000000000004 7 0 0 0\n", lines, NULL,
+	    "", "the line X-Queue is damaged" },
+	{ "size is no number",
+	    "X-Queue: 1 00001 -0000000000000000012 00000000000000000002 00000000000000000004 7 0 0 0\n", lines, "D 000",
+	    "c@d", "the line X-Queue is damaged" },
+	{ "size overflows", "X-Queue: 1 00001 99999999999999999999 00000000000000000002 00000000000000000004 7 0 0 0\n",
 	    lines, "D 000", "c@d", "the line X-Queue is damaged" },
 	{ "short id", head, "X-Queue-Id: 6593A0\n", NULL, "", "the line X-Queue-Id is damaged" },
 	{ "long id", head, "X-Queue-Id: 6593A0C001234567890\n", NULL, "", "the line X-Queue-Id is damaged" },
@@ -265,6 +285,16 @@ static const struct {
 	{ "NUL in the sender", head,
 	    "X-Queue-Id: 6593A0C00123456789\nX-Queue-Birth: 1\nX-Queue-Uid: 0\nX-Queue-Sender: a+00b\n", NULL, "",
 	    "the line X-Queue-Sender is damaged" },
+	{ "unknown notice", head, LINES_TO_NOTIFY "FX\n", NULL, "", "the line X-Queue-Notify is damaged" },
+	{ "empty notice", head, LINES_TO_NOTIFY "\n", NULL, "", "the line X-Queue-Notify is damaged" },
+	{ "padding and more", head, LINES_TO_NOTIFY "==\n", NULL, "", "the line X-Queue-Notify is damaged" },
+	{ "unknown return", head, LINES_TO_NOTIFY "F\nX-Queue-Ret: X\n", NULL, "", "the line X-Queue-Ret is damaged" },
+	{ "two returns", head, LINES_TO_NOTIFY "F\nX-Queue-Ret: FH\n", NULL, "", "the line X-Queue-Ret is damaged" },
+	{ "line feed in the envelope id", head, LINES_TO_NOTIFY "F\nX-Queue-Ret: F\nX-Queue-Envid: a+0Ab\n", NULL, "",
+	    "the line X-Queue-Envid is damaged" },
+	{ "a digit that is none",
+	    "X-Queue: 1 00001 00000000000000000012 00000000000000000002 00000000000000000004 7 x y z\n", lines, "D 000",
+	    "c@d", NULL },
 	{ "ends before the recipients", head, lines, NULL, "", "the envelope ends in the middle of a line" },
 	{ "unknown state", head, lines, "X 000", "c@d", "the line of recipient 1 is damaged" },
 	{ "address with a blank", head, lines, "D 000", "c d", "the line of recipient 1 is damaged" },
@@ -388,6 +418,10 @@ test_refused(void)
 	set_head(&e, "a\nb", "<1>");
 	add(&e, "c@d", DEFERRED, 0, "", "");
 	refused("line feed in the sender", &e, "X-Queue-Sender: the value holds control characters");
+	set_head(&e, "a@b", "<1>");
+	e.envid = copy_string(longer);
+	add(&e, "c@d", DEFERRED, 0, "", "");
+	refused("envelope id too long", &e, "X-Queue-Envid: the value is longer than 100 bytes");
 	set_head(&e, "a@b", "<1>");
 	add(&e, longer, DEFERRED, 0, "", "");
 	refused("address too long", &e, "X-Queue-To: the value is longer than 320 bytes");

@@ -146,6 +146,20 @@ static const struct {
 	{ "", 0, 0, 0 },
 };
 
+static const struct {
+	const char *line;
+	uint64_t recipients, mails;
+} limits[] = {
+	{ "LIMITS RCPTMAX=20 MAILMAX=5", 20, 5 },
+	{ "limits  mailmax=999999\trcptmax=1 ", 1, 999999 },
+	{ "LIMITS RCPTDOMAINMAX=1 RCPTMAX=3", 3, 0 },
+	{ "LIMITS RCPTMAX=0 MAILMAX=", 0, 0 },
+	{ "LIMITS RCPTMAX=-1 MAILMAX=2x", 0, 0 },
+	{ "LIMITS RCPTMAX MAILMAX 3", 0, 0 },
+	{ "LIMITS XRCPTMAX=1 MAILMAXX=1 =1", 0, 0 },
+	{ "LIMITS", 0, 0 },
+};
+
 static void
 test_capabilities(void)
 {
@@ -156,6 +170,13 @@ test_capabilities(void)
 		ok(have.bits == capabilities[i].bits && have.size == capabilities[i].size &&
 			have.mechanisms == capabilities[i].mechanisms,
 		    "capability: '%s'", capabilities[i].line);
+	}
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		struct capabilities have = { 0 };
+
+		capability_add(&have, limits[i].line);
+		ok(have.bits == 0 && have.recipients == limits[i].recipients && have.mails == limits[i].mails,
+		    "capability: '%s'", limits[i].line);
 	}
 }
 

@@ -131,6 +131,69 @@ test_large_flight(void)
 	envelope_free(&e);
 }
 
+/* How many lines of what is said begin so. */
+static int
+said(const char *out, size_t n, const char *start)
+{
+	int found = 0;
+
+	for (const char *line = out; line < out + n; line = strchr(line, '\n') + 1)
+		found += strncmp(line, start, strlen(start)) == 0;
+	return found;
+}
+
+/* Answers one flight as a server would that takes so many recipients at once; returns how many were named in it. */
+static int
+answer_flight(struct smtp *s, int takes)
+{
+	size_t n;
+	const char *out = smtp_output(s, &n);
+	int mail = said(out, n, "MAIL"), named = said(out, n, "RCPT"), last = said(out, n, "BDAT");
+
+	smtp_sent(s, n);
+	for (int i = 0; i < mail + named + last; i++)
+		server(s, i > takes && i <= named ? "452 4.5.3 no more\r\n" : "250 ok\r\n");
+	return named;
+}
+
+static void
+test_many_transactions(void)
+{
+	static const struct {
+		const char *name, *ehlo;
+		unsigned ours;
+		int flights, named;
+	} rows[] = {
+		{ "our limit", "250-m\r\n250-PIPELINING\r\n250 CHUNKING\r\n", 30, 34, 1000 },
+		{ "RCPTMAX", "250-m\r\n250-PIPELINING\r\n250-CHUNKING\r\n250 LIMITS RCPTMAX=40\r\n", 0, 25, 1000 },
+		{ "found out", "250-m\r\n250-PIPELINING\r\n250 CHUNKING\r\n", 0, 20, 1950 },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct smtp_options limited = options;
+		struct envelope e;
+		struct smtp *s;
+		int flights = 0, named = 0;
+
+		limited.recipients_per_message = rows[i].ours;
+		s = smtp_new(&limited);
+		server(s, "220 m\r\n");
+		listen(s);
+		server(s, rows[i].ehlo);
+		make_envelope(&e, 1000, 100);
+		smtp_mail(s, &e);
+		for (; (smtp_want(s) & SMTP_IDLE) == 0 && flights < 1000; flights++) {
+			if (smtp_want(s) & SMTP_BODY)
+				smtp_body(s, "x\n", 2, true);
+			named += answer_flight(s, 50);
+		}
+		ok(flights == rows[i].flights && named == rows[i].named && envelope_tally(&e, DELIVERED) == 1000,
+		    "a thousand recipients, %s: %d flights, %d named", rows[i].name, flights, named);
+		smtp_free(s);
+		envelope_free(&e);
+	}
+}
+
 static void
 test_block_of_newlines(void)
 {
@@ -209,6 +272,7 @@ main(void)
 	test_steps();
 	test_wiped();
 	test_large_flight();
+	test_many_transactions();
 	test_block_of_newlines();
 	test_misuse();
 	test_decided_recipients();
