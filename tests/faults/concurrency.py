@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Many at once: submitters, runners, stopped processes. Each message arrives exactly once, and nobody waits for ever."""
+"""Many at once: submitters, runners, stopped processes. Each message arrives once, and nobody waits for ever."""
 import collections
 import fcntl
 import signal

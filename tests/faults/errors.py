@@ -15,10 +15,10 @@ from lab import *
 
 LINE = b'z' * 70 + b'\n'
 DISK_ERRORS = ('ENOSPC', 'EDQUOT', 'EFBIG', 'EIO')
-DISK_CALLS = ('write', 'pwrite64', 'fsync', 'fdatasync', 'rename', 'renameat', 'renameat2', 'openat', 'mkdirat', 'flock',
-              'unlinkat', 'ftruncate', 'utimensat', 'linkat')
-INTERRUPTIBLE = ('read', 'pread64', 'write', 'pwrite64', 'openat', 'flock', 'fsync', 'fdatasync', 'poll', 'connect', 'sendto',
-                 'recvfrom', 'wait4', 'fcntl', 'ftruncate', 'close')
+DISK_CALLS = ('write', 'pwrite64', 'fsync', 'fdatasync', 'rename', 'renameat', 'renameat2', 'openat', 'mkdirat',
+              'flock', 'unlinkat', 'ftruncate', 'utimensat', 'linkat')
+INTERRUPTIBLE = ('read', 'pread64', 'write', 'pwrite64', 'openat', 'flock', 'fsync', 'fdatasync', 'poll', 'connect',
+                 'sendto', 'recvfrom', 'wait4', 'fcntl', 'ftruncate', 'close')
 MUST_GO_ON = ('read', 'pread64', 'write', 'pwrite64', 'poll', 'sendto', 'recvfrom')
 THREADS = 3
 serial = itertools.count()
@@ -31,8 +31,8 @@ class Trial:
                  **options):
         self.what, self.token = what, f't{next(serial)}'
         queue = queue or lab.path / self.token
-        config = lab.config(host, tls, path=lab.path / f'{self.token}.ini', queue={'directory': queue, 'min_free': reserve},
-                            log={'target': lab.path / 'log'}, smarthost=NO_TLS if tls == 'none' else {})
+        config = lab.config(host, tls, path=lab.path / f'{self.token}.ini', smarthost=NO_TLS if tls == 'none' else {},
+                            queue={'directory': queue, 'min_free': reserve})
         mail = f'Subject: {self.token}\nTo: bob@x.test\n\n'.encode() + LINE * lines
         self.result = lab.sendmail('-t', *argv, stdin=mail, config=config, **options)
         self.in_tmp = sorted((queue / 'tmp').glob('*'))
@@ -138,8 +138,9 @@ def small_disk(lab, host, number, options, kibibytes, hold=(), reserve='0'):
     try:
         for name in hold:
             (root / name).touch()
-        return Trial(lab, host, f'tmpfs {options}, {len(hold)} files, {kibibytes} KiB', tls='none', queue=root / 'queue',
-                     reserve=reserve, lines=kibibytes * 1024 // len(LINE), at_end=lambda: [(root / n).unlink() for n in hold])
+        return Trial(lab, host, f'tmpfs {options}, {len(hold)} files, {kibibytes} KiB', tls='none',
+                     queue=root / 'queue', reserve=reserve, lines=kibibytes * 1024 // len(LINE),
+                     at_end=lambda: [(root / n).unlink() for n in hold])
     finally:
         lab.run(['umount', root])
 

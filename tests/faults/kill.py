@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""SIGKILL at every system call: no message of an exit 0 is lost, and none comes twice but where it must (promises 1, 2).
+"""SIGKILL at every system call: no message of an exit 0 is lost, none comes twice but where it must (promises 1, 2).
 
 A clean run lists the calls. Then a run is killed at the first of them, another one at the second, and so on, each
 with a queue of its own; queue runs follow until it is empty. A copy too many is allowed when the run was killed between
@@ -12,8 +12,8 @@ from helpers.faults import *
 from lab import *
 
 POINTS = 50                     # of a mode, without LONG; and all of these:
-ALWAYS = ('fsync', 'fdatasync', 'rename', 'renameat', 'renameat2', 'unlinkat', 'unlink', 'pwrite64', 'connect', 'sendto',
-          'fork', 'vfork', 'clone', 'clone3', 'exit_group')
+ALWAYS = ('fsync', 'fdatasync', 'rename', 'renameat', 'renameat2', 'unlinkat', 'unlink', 'pwrite64', 'connect',
+          'sendto', 'fork', 'vfork', 'clone', 'clone3', 'exit_group')
 LINE = b'x' * 70 + b'\n'
 IN_A_RUN = 3                    # messages
 THREADS = 3
@@ -30,8 +30,8 @@ class Mode:
         return f'Subject: {token}\nTo: bob@x.test\n\n'.encode() + LINE * self.lines + f'end-of-{token}\n'.encode()
 
 
-MODES = (Mode('enqueue and deliver', '-t'), Mode('background', '-odb', '-t'), Mode('none', '-t', lines=6500, directory='none'),
-         Mode('queue run', '-q', queued=IN_A_RUN))
+MODES = (Mode('enqueue and deliver', '-t'), Mode('background', '-odb', '-t'),
+         Mode('none', '-t', lines=6500, directory='none'), Mode('queue run', '-q', queued=IN_A_RUN))
 
 
 class Point:

@@ -158,8 +158,8 @@ def schedule_program():
 
 @test
 def many_machines(lab):
-    """They return to a smarthost that was away for an hour, with the schedule as it is compiled. The load of a second is
-    the mean of many such outages: among 10 000 machines chance alone makes one second busier than another."""
+    """They return to a smarthost that was away for an hour, with the schedule as it is compiled. The load of a second
+    is the mean of many such outages: among 10 000 machines chance alone makes one second busier than another."""
     program = schedule_program()
     for when, births in (('in the first second', 1), ('in the first minute', 60), ('at any time', OUTAGE)):
         counts = subprocess.check_output([program, str(MACHINES * DRAWS), str(OUTAGE), str(births)])

@@ -76,7 +76,7 @@ class Struck:
         return bool(records) and any(e in (['sync', 'new'], ['sync', identity]) for e in self.events[records[0]:])
 
     def unrecorded(self, token, identity=None):
-        """True when the end of the message went out, and that it had (the file of this name, or any) is not recorded."""
+        """True when the end of the message went out, and the file of this name (or any) has no record of it."""
         if ['end', token] not in self.events:
             return False
         later = self.events[self.events.index(['end', token]):]
@@ -108,14 +108,14 @@ def lift_pauses(lab, config=None):
     lab.control('queue', 'retry', '--all', config=config)
 
 
-def recover(lab, queue, config=None, runs=6):
-    """Queue runs until the queue is empty; what is left."""
-    for _ in range(runs):
-        if not waiting(queue):
-            break
+def recover(lab, queue, config=None, seconds=15):
+    """Queue runs until the queue is empty; what is left. Another runner may still be at it, so that ours leave."""
+    deadline = time.monotonic() + seconds
+    while waiting(queue) and time.monotonic() < deadline:
         lift_pauses(lab, config)
         make_due(queue)
         lab.sendmail('-q', config=config)
+        time.sleep(0.02 if waiting(queue) else 0)
     return waiting(queue)
 
 
