@@ -90,21 +90,32 @@ has_room(const struct intake *in, struct reason *why)
 	return false;
 }
 
-/* The queue when there is one that can be written, else an unnamed file. */
+static int
+create_in_queue(struct intake *in, const char *directory, struct reason *why)
+{
+	in->queue = queue_open(directory, why);
+	if (in->queue == NULL || !has_room(in, why))
+		return -1;
+	if (entry_create(&in->entry, in->queue, in->id, why) == 0)
+		return 0;
+	entry_abandon(&in->entry);
+	return -1;
+}
+
+/* In the queue when there is one that can be written, else an unnamed file. */
 static int
 open_entry(struct intake *in)
 {
 	const char *directory = in->caller->config.queue.directory;
 	struct reason why;
+
 	queue_new_id(in->id, time(NULL));
-	if (directory != NULL) {
-		in->queue = queue_open(directory, &why);
-		if (in->queue != NULL && has_room(in, &why) && entry_create(&in->entry, in->queue, in->id, &why) == 0)
-			return 0;
+	if (directory != NULL && create_in_queue(in, directory, &why) == 0)
+		return 0;
+	if (directory != NULL)
 		log_note(LEVEL_WARNING, "queue", why.text);
-		queue_close(in->queue);
-		in->queue = NULL;
-	}
+	queue_close(in->queue);
+	in->queue = NULL;
 	return entry_create(&in->entry, NULL, in->id, in->reason);
 }
 

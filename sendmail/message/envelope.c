@@ -28,6 +28,7 @@ envelope_free(struct envelope *e)
 	free(e->recipients);
 	free(e->sender);
 	free(e->message_id);
+	free(e->envid);
 	envelope_init(e);
 }
 

@@ -230,16 +230,13 @@ def unknown_twice(lab):
 def poison(lab):
     """Whoever touches it dies: after three times it is put aside, and others are served."""
     host, hang = lab.smarthost(), lab.smarthost(reply='mail=hang')
-    for _ in range(3):
-        lab.config(hang)
-        if not lab.queued():
-            store(lab)
+    lab.config(hang)
+    store(lab)
+    for tries in range(1, 4):
         age(lab, 6 * 3600)
         process = lab.start('-q')
-        before = len(list(hang.folder.glob('*.session')))
-        wait_until(lambda before=before: b'MAIL' in b''.join(p.read_bytes() for p in hang.folder.glob('*.commands')) and
-                   len(list(hang.folder.glob('*.session'))) >= before, what='MAIL')
-        time.sleep(0.05)
+        wait_until(lambda tries=tries: sum(b'MAIL' in p.read_bytes() for p in hang.folder.glob('*.commands')) == tries,
+                   what='MAIL')
         process.send_signal(signal.SIGKILL)
         process.wait()
     age(lab, 6 * 3600)
