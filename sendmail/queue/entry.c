@@ -515,7 +515,7 @@ entry_open(struct entry *entry, struct queue *queue, const struct queue_item *it
 {
 	const char *cause = NULL;
 	struct reason why;
-	struct stat st;
+	struct stat st = { 0 };
 	enum entry_state state;
 
 	init_entry(entry, queue, item->folder, item->name);

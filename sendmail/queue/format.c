@@ -430,7 +430,7 @@ add_recipient(struct envelope *envelope, const char *value, size_t length)
 	const char *address;
 
 	buffer_init(&plain, ADDRESS_MAX);
-	buffer_init(&again, XTEXT_GROWTH * ADDRESS_MAX);
+	buffer_init(&again, (size_t)XTEXT_GROWTH * ADDRESS_MAX);
 	address = plain_text(&plain, value, length);
 	/* Only in the form we write: the line will be overwritten, and must keep its length. */
 	xtext_encode(&again, plain.data, plain.length);
