@@ -109,7 +109,7 @@ choose_authorities(struct tls_config *config, const struct connection_options *o
 		path = SYSTEM_CA_PATH;
 	else if (file == NULL && path == NULL)
 		file = tls_default_ca_cert_file();
-	if (file == NULL && !has_hash_links(path)) {
+	if (file == NULL && (path == NULL || !has_hash_links(path))) {
 		*why = explain("run openssl rehash on it", "ca_path %s holds no CA certificates by hash", path);
 		return -1;
 	}

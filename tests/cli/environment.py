@@ -2,6 +2,7 @@
 """Whatever a caller hands down: closed descriptors, ignored signals, no passwd entry, an odd environment."""
 import os
 import resource
+import shutil
 import signal
 import subprocess
 
@@ -78,15 +79,18 @@ def no_environment_at_all(lab):
 def uid_without_passwd_entry(lab):
     need_root()
     host = lab.smarthost()
+    os.chmod(lab.path, 0o755)
+    program = shutil.copy(BINARY, lab.path / 'sendmail')    # the checkout may be out of his reach, ...
+    lab.ca = shutil.copy(lab.ca, lab.path / 'ca.pem')       # ... and so the certificates
+    os.chmod(lab.ca, 0o644)
     lab.config(host, queue={'directory': 'none'}, log={'target': 'stderr'})
     for path in (lab.ini, lab.path / 'password'):
         os.chown(path, 54321, 54321)
-    os.chmod(lab.path, 0o755)
 
     def nobody():
         os.setgid(54321)
         os.setuid(54321)
-    got = lab.sendmail('bob@x.test', stdin=b'Subject: x\n\ny\n', preexec_fn=nobody)
+    got = lab.run([program, 'bob@x.test'], b'Subject: x\n\ny\n', lab.environment(), preexec_fn=nobody)
     is_(got.status, 0, 'sent')
     is_(host.messages()[0].sender, 'uid-54321@client.test', 'sender')
     is_(host.messages()[0].field('From'), b'uid-54321@client.test', 'From')

@@ -1,9 +1,9 @@
 #!/bin/sh
 # Plants the faults of mutants.rows one by one and requires the named unit test to fail for each: a test that passes
-# tests nothing. TAP on stdout. mutants [PATTERN]: only the rows whose line matches.
+# tests nothing. TAP on stdout. mutants.sh [PATTERN]: only the rows whose line matches.
 # shellcheck disable=SC2086 # lists of words are meant
 set -eu
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 here=build/mutants
 compile="${CC:-cc} -std=c11 -D_GNU_SOURCE -Isendmail -w -O0"
 
@@ -43,7 +43,7 @@ jobs=$(nproc 2>/dev/null || echo 2)
 for source in sendmail/base/buffer.c sendmail/base/encode.c sendmail/message/*.c; do
 	echo "$here/common/$(echo "${source#sendmail/}" | tr / _ | sed 's/c$/o/') $source"
 done > "$here/sources"
-sed -E '/^(#|$)/d' tests/mutants.rows | grep -e "${1:-.}" > "$here/rows"
+sed -E '/^(#|$)/d' tests/shape/mutants.rows | grep -e "${1:-.}" > "$here/rows"
 sed 's/.* | //' "$here/rows" | sort -u | while read -r test; do
 	echo "$here/tests/$test.o tests/unit/$test.c"
 done >> "$here/sources"
@@ -61,7 +61,7 @@ while IFS= read -r row; do
 	mkdir "$here/$count"
 	printf '%s\n' "$row" > "$here/$count/row"
 done < "$here/rows"
-seq "$count" | xargs -P "$jobs" -n 1 tests/mutants --try
+seq "$count" | xargs -P "$jobs" -n 1 tests/shape/mutants.sh --try
 for number in $(seq "$count"); do
 	cat "$here/$number/verdict"
 done > "$here/verdicts"
