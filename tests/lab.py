@@ -21,6 +21,7 @@ import os
 import pathlib
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -267,6 +268,7 @@ class Smarthost:
 
     def __init__(self, folder, arguments, wrapper=()):
         self.folder = folder
+        self._taken = []
         self.process = subprocess.Popen([*wrapper, smarthost_program(), *arguments], stdin=subprocess.DEVNULL,
                                         stdout=subprocess.PIPE)
         self.ready = self.process.stdout.readline().decode()
@@ -295,11 +297,21 @@ class Smarthost:
         return [s for s in wait_until(ended, seconds, f'the end of {count} sessions') if s]
 
     def stop(self):
-        """Nobody listens any more; ports stay unused."""
+        """Nobody listens any more. The ports stay taken, lest another test's smarthost gets them, and our mail."""
         if self.process.poll() is None:
             self.process.terminate()
             self.process.wait()
+            for port in filter(None, (self.implicit, self.starttls, self.plain)):
+                taken = socket.socket()
+                taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                with contextlib.suppress(OSError):
+                    taken.bind(('127.0.0.1', port))
+                self._taken.append(taken)
         self.process.stdout.close()
+
+    def release(self):
+        for taken in self._taken:
+            taken.close()
 
 
 # ---- the lab ------------------------------------------------------------
@@ -335,6 +347,7 @@ class Lab:
         for thing in self._started:
             if isinstance(thing, Smarthost):
                 thing.stop()
+                thing.release()
             elif thing.poll() is None:
                 thing.kill()
                 thing.wait()

@@ -21,8 +21,11 @@ read_all(int fd, struct buffer *out, struct reason *why)
 	char block[4096];
 	ssize_t n;
 
-	while ((n = read(fd, block, sizeof(block))) > 0 && !out->overflow)
-		buffer_add(out, block, (size_t)n);
+	do {
+		n = read(fd, block, sizeof(block));
+		if (n > 0)
+			buffer_add(out, block, (size_t)n);
+	} while ((n > 0 && !out->overflow) || (n < 0 && errno == EINTR));
 	explicit_bzero(block, sizeof(block));
 	if (n < 0) {
 		reason_set(why, "cannot be read: %s", strerror(errno));

@@ -39,7 +39,7 @@ class Trial:
         self.stored = len(waiting(queue))
         if at_end is not None:
             at_end()
-        self.left = recover(lab, queue, config)
+        self.left = recover(lab, queue, config) if host.process.poll() is None else []
 
     def __repr__(self):
         return f'{self.what}: status {self.result.status}, {self.result.err!r}, stored {self.stored}, left {self.left}'

@@ -56,7 +56,8 @@ class Disk:
         try:
             yield
         finally:
-            self.must(['umount', root])
+            # A child of a caller that is gone may still have to close its files.
+            wait_until(lambda: self.lab.run(['umount', root]).status == 0, what=f'the end of the mount of {image}')
 
     def config(self, root, name='sendmail.ini', **keys):
         return self.lab.config(self.host, 'none', path=self.lab.path / name, smarthost=NO_TLS,

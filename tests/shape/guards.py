@@ -37,8 +37,8 @@ FAULTS = (
      TLS),
     ('names are not verified', 'sendmail/network/tls.c', r'tls_config_verify\(config\);',
      'tls_config_insecure_noverifyname(config);', 'sendmail/sendmail', TLS),
-    ('bytes behind STARTTLS are let through', 'sendmail/smtp/smtp.c', r'if \(s->phase == PHASE_SECURE\) \{\n\t\t\tfail',
-     'if (s->phase == PHASE_SECURE) {\n\t\t\treturn;\n\t\t\tfail', 'sendmail/sendmail', INJECTION),
+    ('bytes behind STARTTLS are let through', 'sendmail/smtp/smtp.c', r'if \(s->phase == PHASE_SECURE\) \{\n\t\t\tsmtp_fail',
+     'if (s->phase == PHASE_SECURE) {\n\t\t\treturn;\n\t\t\tsmtp_fail', 'sendmail/sendmail', INJECTION),
 )
 
 
