@@ -70,9 +70,9 @@ def many_submitters(lab):
     with ThreadPoolExecutor(PARALLEL) as pool:
         statuses = list(pool.map(lambda t: lab.sendmail('-t', stdin=mail(t), timeout=600).status, tokens))
     is_(set(statuses), {0}, f'{PARALLEL} submitters at once, {EACH} messages each: status')
+    stored = len(lab.queued())      # first: a message on its way out may count twice, but never not at all
     copies = count_tokens(host)
-    stored = len(lab.queued())
-    is_(len(copies) + stored, len(tokens), f'{len(copies)} have arrived, {stored} wait')
+    ok(len(copies) + stored >= len(tokens), f'{len(copies)} have arrived, {stored} wait')
     each_once(lab, host, tokens, 'parallel submitters')
 
 
