@@ -48,6 +48,7 @@ stop_status(void)
 static int
 memory_status(void)
 {
+	queue_forgive_try();
 	return queue_abandon_all() ? EX_OK : EX_OSERR;
 }
 

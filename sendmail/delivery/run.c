@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -42,6 +43,13 @@ struct run {
 	bool progress;
 	int ready; /* descriptor to which the first worker says that a session stands; -1: nobody asks */
 };
+
+static int
+memory_status(void)
+{
+	queue_forgive_try();
+	return EX_OSERR;
+}
 
 static void
 settle(void *context, struct entry *entry)
@@ -259,6 +267,7 @@ queue_run(const struct delivery_options *options, const struct run_filter *filte
 	if (!queue_lock_run(options->queue))
 		return TROUBLE_NONE;
 	run.options.settle = settle;
+	on_memory_failure(memory_status);
 	run.shared = mmap(NULL, sizeof(*run.shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (run.shared == MAP_FAILED) {
 		reason_set(reason, "no memory for a queue run: %s", strerror(errno));

@@ -32,6 +32,8 @@ static struct {
 	char name[ID_MAX];
 } unfinished;
 static volatile sig_atomic_t is_unfinished, is_committed;
+/* The entry of the latest entry_begin_try() of this process, until its file is closed. */
+static const struct entry *trying;
 
 int
 entry_failed(const struct entry *entry, const char *what, struct reason *reason)
@@ -54,6 +56,8 @@ close_file(struct entry *entry)
 	if (entry->fd >= 0)
 		close(entry->fd);
 	entry->fd = -1;
+	if (trying == entry)
+		trying = NULL;
 }
 
 void
@@ -304,8 +308,16 @@ write_crashes(const struct entry *entry, unsigned crashes)
 int
 entry_begin_try(struct entry *entry, struct reason *reason)
 {
+	trying = entry;
 	return write_crashes(entry, entry->envelope.crashes + 1) == 0 ? 0
 								      : entry_failed(entry, "mark a message", reason);
+}
+
+void
+queue_forgive_try(void)
+{
+	if (trying != NULL)
+		write_crashes(trying, trying->envelope.crashes);
 }
 
 int

@@ -145,6 +145,11 @@ bool queue_expired(const struct entry *, const struct schedule *);
  */
 int entry_begin_try(struct entry *, struct reason *);
 enum { CRASHES_MAX = 3 };
+/*
+ * Takes the last entry_begin_try() of this process back: that memory ran out is
+ * not the message's fault. For the hook of on_memory_failure().
+ */
+void queue_forgive_try(void);
 
 /* Makes a message due at once: crashes 0, last_try 0, mtime 1970. Only the owner of the file or root may. */
 int entry_make_due(struct entry *, struct reason *);

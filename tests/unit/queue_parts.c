@@ -61,6 +61,12 @@ test_tries(void)
 	entry_close(&entry);
 	must_open(&entry, queue, 'n', id);
 	ok(entry.envelope.crashes == 0 && reads_as(&entry, message), "none died");
+	ok(entry_begin_try(&entry, &reason) == 0, "another try begins");
+	queue_forgive_try();
+	entry_close(&entry);
+	queue_forgive_try();
+	must_open(&entry, queue, 'n', id);
+	ok(entry.envelope.crashes == 0, "and is taken back when memory runs out");
 	entry_close(&entry);
 	age_file(path("new/6593A0C00123456789"), birth);
 	die_trying(queue);
