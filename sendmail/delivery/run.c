@@ -8,6 +8,7 @@
 #include "delivery/run.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,9 +23,14 @@
 #include "delivery/settle.h"
 
 enum {
-	ALONE_MAX = 8, /* messages for which no second worker is worth a login */
+	ALONE_MAX = 16, /* messages for which a second worker is worth no login, unless the first hangs */
+	QUIET_MAX = 10000, /* milliseconds without any progress after which another worker helps, ... */
+	QUIET_PART = 4, /* ... or this part of the smarthost's timeout */
 	ROUNDS_MAX = 100, /* of one run: mail that comes in meanwhile is taken along, but not without end */
 };
+
+/* What a worker says: a smarthost has taken a session and a message of it; it comes to its end. */
+enum { READY = 'r', END = 'e' };
 
 /* What the workers of a run share. */
 struct shared {
@@ -41,7 +47,7 @@ struct run {
 	struct queue_list list;
 	struct shared *shared;
 	bool progress;
-	int ready; /* descriptor to which the first worker says that a session stands; -1: nobody asks */
+	int ear; /* pipe by which workers say how they stand; -1: there are none */
 };
 
 static int
@@ -94,14 +100,12 @@ note_trouble(struct shared *shared, const struct trouble *trouble)
 	shared->stopped = true;
 }
 
+/* Tells whoever started this worker how it stands. */
 static void
-say_ready(struct run *run)
+tell(const struct run *run, char word)
 {
-	if (run->ready >= 0 && write(run->ready, "", 1) < 0)
-		log_note(LEVEL_WARNING, "run", "the first worker cannot call the others");
-	if (run->ready >= 0)
-		close(run->ready);
-	run->ready = -1;
+	if (run->ear >= 0 && write(run->ear, &word, 1) < 0)
+		log_note(LEVEL_WARNING, "run", "a worker cannot say how it stands");
 }
 
 static void
@@ -135,7 +139,7 @@ try_entry(struct run *run, struct delivery *d, struct entry *entry)
 
 	run->shared->tried++;
 	if (made == ATTEMPT_MADE) {
-		say_ready(run);
+		tell(run, READY);
 		run->shared->sent += envelope_tally(&entry->envelope, DEFERRED) == 0;
 		settle_duties(d, entry, expired);
 	}
@@ -174,7 +178,6 @@ work(struct run *run)
 		show_progress(run);
 	}
 	delivery_end(&d);
-	say_ready(run);
 }
 
 /* A worker process: its id, or -1. */
@@ -187,44 +190,65 @@ start_worker(struct run *run)
 		return pid;
 	work(run);
 	fflush(NULL);
+	tell(run, END);
 	_exit(EXIT_SUCCESS);
 }
 
-/* How many sessions are worth opening: what the smarthost allows, and a handful of messages for each. */
-static size_t
-worker_count(const struct run *run)
+/* True while another worker would find something to do. */
+static bool
+has_work(const struct run *run, size_t started)
 {
-	size_t count = run->options.config->smarthosts[0].connections;
-
-	return run->list.count / ALONE_MAX < count ? run->list.count / ALONE_MAX : count;
+	return !run->shared->stopped && run->shared->next < run->list.count &&
+	       started < run->options.config->smarthosts[0].connections;
 }
 
-/* The first worker, and when it has a session the others; waits for all. */
+/*
+ * Waits for the workers, and starts others behind the first: all of them as soon
+ * as it has a session when there is much to do; with little, one more whenever
+ * nobody has come to an end for a while, so that a hung session does not keep
+ * the rest waiting.
+ */
+static void
+follow(struct run *run, int pipe_end)
+{
+	struct pollfd poller = { .fd = pipe_end, .events = POLLIN };
+	int64_t part = run->options.config->smarthosts[0].timeout * 1000 / QUIET_PART;
+	int patience = part < QUIET_MAX ? (int)part : QUIET_MAX;
+	bool ready = false, much = run->list.count > ALONE_MAX;
+	size_t started = 1, alive = 1;
+
+	while (alive > 0) {
+		bool quiet = poll(&poller, 1, patience) == 0;
+		char word = '\0';
+
+		if (!quiet && read(pipe_end, &word, 1) < 0)
+			continue;
+		ready = ready || word == READY;
+		/* Who has said END ends now; who died without a word is found when it is quiet. */
+		while (alive > 0 && (word == END || quiet) && waitpid(-1, NULL, quiet ? WNOHANG : 0) > 0) {
+			alive--;
+			word = '\0';
+		}
+		for (; ready && (much || quiet) && has_work(run, started); started++, quiet = false)
+			alive += start_worker(run) > 0;
+	}
+}
+
+/* A single message is tried here, more of them by worker processes. */
 static void
 work_together(struct run *run)
 {
-	size_t count = worker_count(run);
 	int pipe_ends[2];
-	char byte;
-	pid_t first;
 
-	if (count < 2 || pipe(pipe_ends) < 0) {
-		work(run);
-		return;
+	if (run->list.count > 1 && pipe(pipe_ends) == 0) {
+		run->ear = pipe_ends[1];
+		if (start_worker(run) > 0)
+			follow(run, pipe_ends[0]);
+		run->ear = -1;
+		close(pipe_ends[0]);
+		close(pipe_ends[1]);
 	}
-	run->ready = pipe_ends[1];
-	first = start_worker(run);
-	close(pipe_ends[1]);
-	run->ready = -1;
-	while (read(pipe_ends[0], &byte, 1) < 0 && errno == EINTR)
-		continue;
-	close(pipe_ends[0]);
-	for (size_t i = 1; i < count && !run->shared->stopped && run->shared->next < run->list.count; i++)
-		start_worker(run);
-	if (first < 0)
-		work(run);
-	while (wait(NULL) > 0 || errno == EINTR)
-		continue;
+	work(run); /* what is left: all when nothing could be forked, nothing when the workers came to their end */
 }
 
 /* One pass over all that waits. */
@@ -261,7 +285,7 @@ run_rounds(struct run *run, struct reason *reason)
 enum trouble_kind
 queue_run(const struct delivery_options *options, const struct run_filter *filter, bool progress, struct reason *reason)
 {
-	struct run run = { .options = *options, .filter = filter, .progress = progress, .ready = -1 };
+	struct run run = { .options = *options, .filter = filter, .progress = progress, .ear = -1 };
 	enum trouble_kind kind;
 
 	if (!queue_lock_run(options->queue))
