@@ -64,7 +64,8 @@ report(const struct delivery *d, const struct entry *entry, enum report_kind kin
 		.lifetime = config->queue.lifetime,
 	};
 
-	snprintf(where, sizeof(where), "%s:%s", d->smarthost->host, d->smarthost->port);
+	if (reporter.smarthost != NULL)
+		snprintf(where, sizeof(where), "%s:%s", d->smarthost->host, d->smarthost->port);
 	result = report_store(&reporter, entry, kind, &reason);
 	if (result == REPORT_ERROR)
 		log_entry(LEVEL_ERROR, "report", entry, reason.text);

@@ -323,12 +323,16 @@ queue_forgive_try(void)
 int
 entry_forgive(struct entry *entry, struct reason *reason)
 {
-	if (entry->envelope.crashes == 0)
+	char facts[FACTS_WIDTH];
+
+	if (entry->envelope.crashes == 0 && entry->envelope.doubts == 0)
 		return 0;
-	if (write_crashes(entry, 0) != 0)
-		return entry_failed(entry, "mark a message", reason);
 	entry->envelope.crashes = 0;
-	return 0;
+	entry->envelope.doubts = 0;
+	format_facts(facts, &entry->envelope);
+	return overwrite(entry, FACTS_OFFSET, facts, sizeof(facts), true) == 0
+		   ? 0
+		   : entry_failed(entry, "mark a message", reason);
 }
 
 int

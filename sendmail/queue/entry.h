@@ -17,7 +17,7 @@ void init_entry(struct entry *, struct queue *, char folder, const char *name);
 void close_file(struct entry *);
 /* The file must hold exactly the message that was counted, and not be absurdly large. */
 bool is_whole(const struct entry *, off_t size);
-/* Sets the crashes to none, on disk too. */
+/* A person has looked: sets crashes and doubts to none, on disk too. */
 int entry_forgive(struct entry *, struct reason *);
 /* Sets a reason from errno: what cannot be done in the entry's place. -1. */
 int entry_failed(const struct entry *, const char *what, struct reason *);

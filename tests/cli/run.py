@@ -240,6 +240,12 @@ def unknown_twice(lab):
     is_(len(reports), 1, 'and reported')
     copies = [m for m in host.messages() if m.recipients == ['bob@x.test']]
     is_(len({m.field('Message-ID') for m in copies}), 1, 'the copies have one Message-ID')
+    is_(lab.control('queue', 'release', '*').status, 0, 'released')
+    slow = lab.smarthost(reply='rcpt:bob@x.test*1=450 4.2.0 later')
+    lab.config(slow)
+    age(lab, 600)
+    lab.sendmail('-q')
+    is_(len(lab.queued()), 1, 'its doubts are forgotten: a later deferral does not hold it again')
 
 
 @test
