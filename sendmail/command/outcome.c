@@ -238,7 +238,7 @@ deliver_submission(struct caller *caller, const struct options *options, struct 
 	else if (made == ATTEMPT_MADE)
 		settle_duties(&d, entry, false);
 	delivery_end(&d);
-	if (made == ATTEMPT_MADE && d.trouble.kind == TROUBLE_NONE)
+	if (made == ATTEMPT_MADE && d.trouble.kind == TROUBLE_NONE && envelope_tally(&entry->envelope, DEFERRED) == 0)
 		run_for_others(&state);
 	return state.background ? EX_OK : status;
 }

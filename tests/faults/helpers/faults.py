@@ -110,7 +110,7 @@ def lift_pauses(lab, config=None):
 
 def recover(lab, queue, config=None, seconds=15):
     """Queue runs until the queue is empty; what is left. Another runner may still be at it, so that ours leave."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds + len(waiting(queue)) / 20
     while waiting(queue) and time.monotonic() < deadline:
         lift_pauses(lab, config)
         make_due(queue)
