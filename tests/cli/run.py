@@ -141,13 +141,14 @@ def workers(lab):
 def a_hung_session(lab):
     """One message hangs in the middle: after a while another session serves the rest."""
     host = lab.smarthost(reply='rcpt:hang@x.test=hang')
-    lab.config(host, smarthost={'timeout': '4s'})
+    lab.config(host, smarthost={'timeout': '16s'})
     for rcpt in ('a@x.test', 'hang@x.test', 'b@x.test', 'c@x.test'):
         store(lab, rcpt)
     process = lab.start('-q')
     arrived = host.messages(3)
     is_(process.poll(), None, 'while the first still hangs')
     is_(sorted(m.recipients[0] for m in arrived), ['a@x.test', 'b@x.test', 'c@x.test'], 'the others have arrived')
+    process.terminate()
     process.wait()
     is_(len(lab.queued()), 1, 'the one that hung waits')
 
