@@ -32,18 +32,27 @@ struct submission_state {
 	bool background; /* nobody waits for the outcome any more */
 };
 
-/* The caller need not wait any longer: a child goes on, without the caller's pipes. True in the parent. */
-static bool
-leave_to_child(void *context)
-{
-	struct submission_state *state = context;
+enum side { CALLER, CHILD, ALONE };
 
-	if (fork() != 0)
-		return true;
+/* From here on there are two: the child goes on without the caller's pipes. ALONE: it could not be made. */
+static enum side
+part_ways(struct submission_state *state)
+{
+	pid_t pid = fork();
+
+	if (pid != 0)
+		return pid > 0 ? CALLER : ALONE;
 	if (process_detach() < 0)
 		_exit(EX_OSERR); /* the message waits in the queue */
 	state->background = true;
-	return false;
+	return CHILD;
+}
+
+/* The caller need not wait any longer. True in his process: it leaves. */
+static bool
+leave_to_child(void *context)
+{
+	return part_ways(context) == CALLER;
 }
 
 static void
@@ -70,9 +79,12 @@ settle(void *context, struct entry *entry)
 	bool told = !state->background && !mails_back(state) && envelope_tally(envelope, FAILED) == envelope->count;
 	struct reason why;
 
-	if (!told)
+	if (!told) {
 		settle_verdicts(entry);
-	else if (entry_remove(entry, &why) < 0)
+		return;
+	}
+	queue_take_back();
+	if (entry_remove(entry, &why) < 0)
 		log_note(LEVEL_ERROR, "queue", why.text);
 }
 
@@ -111,24 +123,41 @@ explain(const struct submission_state *state, const struct delivery *d, enum ver
 	buffer_free(&text);
 }
 
-/*
- * Somebody was refused. When others were not, the status must be 0, lest a
- * caller that repeats sends twice: then a stored report tells.
- */
+/* Everybody was refused: the caller is told, and with -oem and -oee the sender. */
 static int
-refused(const struct submission_state *state, const struct delivery *d, bool all)
+all_refused(const struct submission_state *state, const struct delivery *d)
 {
 	int status = refused_status(&state->entry->envelope);
 
 	explain(state, d, FAILED, "");
-	if (state->queue == NULL || (all && !mails_back(state)))
+	if (!mails_back(state))
 		return status;
 	if (settle_refused(d, state->entry) != REPORT_STORED) {
+		queue_take_back();
 		settle_told(state->entry);
 		return status;
 	}
 	leave_to_runner(state);
-	return all && state->options->error_mode == 'm' ? status : EX_OK;
+	return state->options->error_mode == 'm' ? status : EX_OK;
+}
+
+/*
+ * Some were refused: the status must be 0, lest a caller that repeats sends to
+ * the others twice. A report tells; as long as it cannot be stored, the marks
+ * in the queue remind the runner of it.
+ */
+static int
+some_refused(const struct submission_state *state, const struct delivery *d)
+{
+	int status = refused_status(&state->entry->envelope);
+
+	if (state->queue == NULL) {
+		explain(state, d, FAILED, "");
+		return status;
+	}
+	settle_duties(d, state->entry, false);
+	leave_to_runner(state);
+	return EX_OK;
 }
 
 static int
@@ -157,8 +186,10 @@ tell(const struct submission_state *state, const struct delivery *d)
 
 	if (envelope_tally(envelope, DEFERRED) > 0)
 		status = waiting(state, d);
+	else if (failed == 0 && state->queue != NULL)
+		settle_duties(d, state->entry, false);
 	if (failed > 0)
-		status = refused(state, d, failed == envelope->count);
+		status = failed == envelope->count ? all_refused(state, d) : some_refused(state, d);
 	if (state->options->error_mode == 'q')
 		state->reason->text[0] = '\0';
 	return status;
@@ -174,17 +205,11 @@ only_store(const struct submission_state *state)
 	return wish == WISH_QUEUE || (wish == WISH_NONE && state->caller->config.queue.delivery == DELIVERY_QUEUE);
 }
 
-static void
-set_patience(struct submission_state *state, struct patience *patience)
+/* Seconds that the caller may be kept. */
+static int64_t
+patience_of(const struct submission_state *state)
 {
-	bool at_once = state->options->delivery == WISH_BACKGROUND;
-	int64_t wait = at_once ? 0 : state->caller->config.queue.wait;
-
-	*patience = (struct patience){
-		.end = clock_milliseconds() + wait * 1000,
-		.over = leave_to_child,
-		.context = state,
-	};
+	return state->options->delivery == WISH_BACKGROUND ? 0 : state->caller->config.queue.wait;
 }
 
 /*
@@ -198,8 +223,43 @@ run_for_others(struct submission_state *state)
 
 	if (state->queue == NULL || queue_touched(state->queue, "wake") <= queue_touched(state->queue, "last-run"))
 		return;
-	if (state->background || !leave_to_child(state))
+	if (state->background || part_ways(state) == CHILD)
 		run_queue(state->caller, state->queue, &ignored);
+}
+
+/* One try; who finds no free slot says so, and looks once more: its holder may have gone just before. */
+static enum attempt
+try_once(const struct submission_state *state, struct delivery *d)
+{
+	enum attempt made = delivery_try(d, state->entry, true);
+
+	if (made != ATTEMPT_BUSY)
+		return made;
+	leave_to_runner(state);
+	return delivery_try(d, state->entry, true);
+}
+
+static int
+deliver(struct submission_state *state, struct delivery *d)
+{
+	enum attempt made = try_once(state, d);
+	bool sent;
+	int status = EX_OK;
+
+	if (made == ATTEMPT_BUSY)
+		reason_set(state->reason,
+		    "stored: all sessions with the smarthost are taken, it is sent as soon as one is free");
+	else if (made != ATTEMPT_LEFT && !state->background)
+		status = tell(state, d);
+	else if (made == ATTEMPT_MADE)
+		settle_duties(d, state->entry, false);
+	sent = made == ATTEMPT_MADE && d->trouble.kind == TROUBLE_NONE &&
+	       envelope_tally(&state->entry->envelope, DEFERRED) == 0;
+	delivery_end(d);
+	entry_close(state->entry); /* and with it the lock, which a child would inherit */
+	if (sent)
+		run_for_others(state);
+	return status;
 }
 
 int
@@ -213,10 +273,9 @@ deliver_submission(struct caller *caller, const struct options *options, struct 
 		.submitter = true,
 		.settle = settle,
 		.settle_context = &state };
-	struct patience patience;
+	struct patience patience = { .over = leave_to_child, .context = &state };
 	struct delivery d;
-	enum attempt made;
-	int status = EX_OK;
+	int status;
 
 	if (only_store(&state)) {
 		leave_to_runner(&state);
@@ -226,19 +285,12 @@ deliver_submission(struct caller *caller, const struct options *options, struct 
 	if (options->verbose)
 		how.hooks.trace = print_dialogue;
 	if (queue != NULL && options->delivery != WISH_FOREGROUND) {
-		set_patience(&state, &patience);
-		how.hooks.patience = &patience;
+		if (patience_of(&state) == 0 && part_ways(&state) == CALLER)
+			return EX_OK;
+		patience.end = clock_milliseconds() + patience_of(&state) * 1000;
+		how.hooks.patience = state.background ? NULL : &patience;
 	}
 	delivery_init(&d, &how);
-	made = delivery_try(&d, entry, true);
-	if (made == ATTEMPT_BUSY)
-		leave_to_runner(&state);
-	else if (made != ATTEMPT_LEFT && !state.background)
-		status = tell(&state, &d);
-	else if (made == ATTEMPT_MADE)
-		settle_duties(&d, entry, false);
-	delivery_end(&d);
-	if (made == ATTEMPT_MADE && d.trouble.kind == TROUBLE_NONE && envelope_tally(&entry->envelope, DEFERRED) == 0)
-		run_for_others(&state);
+	status = deliver(&state, &d);
 	return state.background ? EX_OK : status;
 }

@@ -90,6 +90,9 @@ spool_look(struct entry *entry, struct queue *queue, const char *directory, enum
 	/* One that may be read but not written, or that is locked. */
 	if (busy || state == ENTRY_FOREIGN)
 		state = entry_open(entry, queue, item, false, &why);
+	/* Whoever reads what is printed may take his time. */
+	if (state == ENTRY_OPEN)
+		entry_unlock(entry);
 	if (state == ENTRY_OPEN)
 		return busy ? SIGHT_BUSY : SIGHT_OPEN;
 	return state == ENTRY_FOREIGN && is_others(directory, part, item, file) ? SIGHT_CLOSED : SIGHT_NONE;

@@ -3,7 +3,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -99,12 +98,23 @@ is_paused(struct delivery *d)
 	return true;
 }
 
+static void
+give_slot_back(struct delivery *d)
+{
+	if (d->slot >= 0)
+		close(d->slot);
+	d->slot = -1;
+}
+
 static bool
 take_slot(struct delivery *d)
 {
+	char key[SMARTHOST_KEY_MAX];
+
 	if (!d->options.submitter || d->options.queue == NULL || d->slot >= 0)
 		return true;
-	d->slot = queue_take_slot(d->options.queue, d->smarthost->host, d->smarthost->connections);
+	smarthost_key(key, d->smarthost);
+	d->slot = queue_take_slot(d->options.queue, key, d->smarthost->connections);
 	return d->slot >= 0;
 }
 
@@ -125,6 +135,8 @@ open_session(struct delivery *d)
 	if (session_usable(d->session)) {
 		if (queue != NULL && pause_read(queue, d->smarthost, &pause))
 			pause_lift(queue, d->smarthost);
+		if (d->options.opened != NULL)
+			d->options.opened(d->options.opened_context);
 		return ATTEMPT_MADE;
 	}
 	d->trouble = *session_trouble(d->session);
@@ -133,21 +145,37 @@ open_session(struct delivery *d)
 	return ATTEMPT_TROUBLE;
 }
 
+/*
+ * True when the message met the end of a session that had served others, and
+ * nothing was said about it: many servers allow only so much a connection.
+ */
+static bool
+is_worn_out(const struct delivery *d, const struct envelope *envelope, size_t waiting)
+{
+	return d->trouble.kind != TROUBLE_NONE && !envelope->maybe_sent &&
+	       envelope_tally(envelope, DEFERRED) == waiting && !left(d);
+}
+
 static enum attempt
 send_through_session(struct delivery *d, struct entry *entry, bool last)
 {
-	enum attempt opened = ATTEMPT_MADE;
+	struct envelope *envelope = &entry->envelope;
+	size_t waiting = envelope_tally(envelope, DEFERRED);
+	bool used = d->session != NULL && session_usable(d->session);
+	enum attempt opened = used ? ATTEMPT_MADE : open_session(d);
 	struct reason ignored;
 
-	if (d->session == NULL || !session_usable(d->session))
-		opened = open_session(d);
-	if (opened != ATTEMPT_MADE)
+	if (opened != ATTEMPT_MADE) {
+		queue_forgive_try(); /* on the session before this one */
 		return opened;
+	}
 	/* A digit that cannot be written only makes a poisonous message harder to find. */
 	entry_begin_try(entry, &ignored);
 	session_send(d->session, entry, last);
 	d->trouble = *session_trouble(d->session);
-	if (d->trouble.everybody && d->options.queue != NULL && !left(d))
+	if (used && is_worn_out(d, envelope, waiting))
+		return send_through_session(d, entry, last); /* the session is not usable any more: on a new one */
+	if (d->trouble.everybody && !used && d->options.queue != NULL && !left(d))
 		pause_begin(d->options.queue, d->smarthost, &d->schedule, &d->trouble, time(NULL));
 	return ATTEMPT_MADE;
 }
@@ -165,8 +193,10 @@ attempt(struct delivery *d, struct entry *entry, bool last)
 		return left(d) ? ATTEMPT_LEFT : made;
 	}
 	for (size_t i = 0; i < d->options.config->smarthost_count; i++) {
+		if (d->smarthost != &hosts[i])
+			give_slot_back(d);
 		d->smarthost = &hosts[i];
-		d->trouble.kind = TROUBLE_NONE;
+		d->trouble = (struct trouble){ .kind = TROUBLE_NONE };
 		made = hosts[i].maildir != NULL ? store_in_maildir(d, entry) : send_through_session(d, entry, last);
 		if (left(d))
 			return ATTEMPT_LEFT;
@@ -223,7 +253,5 @@ delivery_end(struct delivery *d)
 {
 	session_close(d->session);
 	d->session = NULL;
-	if (d->slot >= 0)
-		close(d->slot);
-	d->slot = -1;
+	give_slot_back(d);
 }

@@ -23,6 +23,8 @@ struct delivery_options {
 	/* Makes the verdicts durable; called at once behind the answer, before anything else is done. */
 	void (*settle)(void *context, struct entry *);
 	void *settle_context;
+	void (*opened)(void *context); /* a smarthost has taken a session; NULL: nobody cares */
+	void *opened_context;
 };
 
 struct delivery {

@@ -85,6 +85,10 @@ write_message(int fd, const struct entry *entry)
 			return -1;
 		offset += n;
 	}
+	if (n == 0 && (uint64_t)offset < facts_stored(&entry->envelope.facts)) {
+		errno = EIO;
+		return -1;
+	}
 	return n < 0 ? -1 : fsync(fd);
 }
 

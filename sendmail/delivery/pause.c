@@ -10,7 +10,7 @@
 #include "base/log.h"
 
 enum {
-	NAME_LIMIT = 300,
+	NAME_LIMIT = SMARTHOST_KEY_MAX + 8,
 	STEPS_LIMIT = 100,
 	JITTER = 100, /* thousandths of a pause, either way: machines that failed together return apart */
 };
@@ -24,14 +24,23 @@ static const char *const kinds[] = {
 	[TROUBLE_SYSTEM] = "system",
 };
 
-/* The name of the state file: host and port, with '-' for what queue_write_state() does not take. */
+void
+smarthost_key(char key[SMARTHOST_KEY_MAX], const struct smarthost *host)
+{
+	snprintf(
+	    key, SMARTHOST_KEY_MAX, "%s-%s%s%s", host->host, host->port, host->name[0] != '\0' ? "-" : "", host->name);
+	for (char *c = key; *c != '\0'; c++)
+		if (strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.", *c) == NULL)
+			*c = '-';
+}
+
 static void
 state_name(char name[NAME_LIMIT], const struct smarthost *host)
 {
-	snprintf(name, NAME_LIMIT, "pause-%s-%s", host->host, host->port);
-	for (char *c = name; *c != '\0'; c++)
-		if (strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.", *c) == NULL)
-			*c = '-';
+	char key[SMARTHOST_KEY_MAX];
+
+	smarthost_key(key, host);
+	snprintf(name, NAME_LIMIT, "pause-%s", key);
 }
 
 /* The number behind a key of the line; 0 when there is none. */
@@ -97,7 +106,9 @@ pause_begin(struct queue *queue, const struct smarthost *host, const struct sche
 	struct pause pause = { 0 };
 	int64_t seconds;
 
-	pause_read(queue, host, &pause);
+	/* Several processes may have met the same trouble: it counts once. */
+	if (pause_read(queue, host, &pause) && pause_stands(&pause, schedule, now))
+		return;
 	if (pause.steps < STEPS_LIMIT)
 		pause.steps++;
 	seconds = pause_length(pause.steps, schedule);

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,11 +27,12 @@ enum {
 	ALONE_MAX = 16, /* messages for which a second worker is worth no login, unless the first hangs */
 	QUIET_MAX = 10000, /* milliseconds without any progress after which another worker helps, ... */
 	QUIET_PART = 4, /* ... or this part of the smarthost's timeout */
+	WORKERS_MAX = 100, /* as many as `connections` may be */
 	ROUNDS_MAX = 100, /* of one run: mail that comes in meanwhile is taken along, but not without end */
 };
 
-/* What a worker says: a smarthost has taken a session and a message of it; it comes to its end. */
-enum { READY = 'r', END = 'e' };
+/* What a worker says: a smarthost has taken a session; a message was tried; it comes to its end. */
+enum { READY = 'r', PROGRESS = 'p', END = 'e' };
 
 /* What the workers of a run share. */
 struct shared {
@@ -47,6 +49,7 @@ struct run {
 	struct queue_list list;
 	struct shared *shared;
 	bool progress;
+	int64_t seen; /* `wake` when the last round began */
 	int ear; /* pipe by which workers say how they stand; -1: there are none */
 };
 
@@ -55,6 +58,57 @@ memory_status(void)
 {
 	queue_forgive_try();
 	return EX_OSERR;
+}
+
+/* The workers of this process, for the signal handler; ended ones are no longer there. */
+static volatile pid_t workers[WORKERS_MAX];
+
+/* Asked to stop: that is no fault of the message being tried, and the workers stop, too. */
+static void
+stop(int signal_number)
+{
+	queue_forgive_try();
+	for (size_t i = 0; i < WORKERS_MAX; i++)
+		if (workers[i] > 0)
+			kill(workers[i], signal_number);
+	_exit(EX_UNAVAILABLE);
+}
+
+static void
+catch_signals(void)
+{
+	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT };
+	struct sigaction action = { .sa_handler = stop }, old;
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+			sigaction(numbers[i], &action, NULL);
+}
+
+static void
+note_worker(pid_t from, pid_t to)
+{
+	size_t i = 0;
+
+	while (i < WORKERS_MAX && workers[i] != from)
+		i++;
+	if (i < WORKERS_MAX)
+		workers[i] = to;
+}
+
+/* Tells whoever started this worker how it stands. */
+static void
+tell(const struct run *run, char word)
+{
+	if (run->ear >= 0 && write(run->ear, &word, 1) < 0)
+		log_note(LEVEL_WARNING, "run", "a worker cannot say how it stands");
+}
+
+/* There is a session: the others may follow. */
+static void
+say_ready(void *context)
+{
+	tell(context, READY);
 }
 
 static void
@@ -100,35 +154,12 @@ note_trouble(struct shared *shared, const struct trouble *trouble)
 	shared->stopped = true;
 }
 
-/* Tells whoever started this worker how it stands. */
-static void
-tell(const struct run *run, char word)
-{
-	if (run->ear >= 0 && write(run->ear, &word, 1) < 0)
-		log_note(LEVEL_WARNING, "run", "a worker cannot say how it stands");
-}
-
 static void
 show_progress(const struct run *run)
 {
 	if (run->progress)
 		fprintf(stderr, "\r%zu of %zu messages looked at, %zu tried, %zu sent ", run->shared->next,
 		    run->list.count, run->shared->tried, run->shared->sent);
-}
-
-/* A message that kills whoever touches it is put aside. */
-static bool
-is_poison(struct entry *entry)
-{
-	struct reason reason;
-
-	if (entry->envelope.crashes < CRASHES_MAX)
-		return false;
-	reason_set(&reason, "message %s: three tries died on it; moved to .Failed", entry->envelope.id);
-	log_note(LEVEL_ERROR, "poison", reason.text);
-	if (entry_fail(entry, &reason) < 0)
-		log_note(LEVEL_ERROR, "queue", reason.text);
-	return true;
 }
 
 static void
@@ -139,11 +170,11 @@ try_entry(struct run *run, struct delivery *d, struct entry *entry)
 
 	run->shared->tried++;
 	if (made == ATTEMPT_MADE) {
-		tell(run, READY);
+		tell(run, PROGRESS);
 		run->shared->sent += envelope_tally(&entry->envelope, DEFERRED) == 0;
 		settle_duties(d, entry, expired);
 	}
-	if (made == ATTEMPT_TROUBLE || made == ATTEMPT_PAUSED || d->trouble.everybody)
+	if (made == ATTEMPT_TROUBLE || made == ATTEMPT_PAUSED)
 		note_trouble(run->shared, &d->trouble);
 }
 
@@ -161,7 +192,11 @@ run_item(struct run *run, struct delivery *d, const struct queue_item *item)
 	if (envelope_tally(&entry.envelope, DEFERRED) == 0) {
 		settle_verdicts(&entry); /* a crash came between record and removal */
 		settle_duties(d, &entry, false);
-	} else if (!is_poison(&entry) && is_wanted(run, d, &entry, time(NULL)))
+	} else if (entry.envelope.crashes >= CRASHES_MAX) {
+		settle_poison(d, &entry);
+	} else if (settle_is_doubtful(&entry)) {
+		settle_duties(d, &entry, false); /* it could not be reported, and so not be held */
+	} else if (is_wanted(run, d, &entry, time(NULL)))
 		try_entry(run, d, &entry);
 	entry_close(&entry);
 }
@@ -186,8 +221,12 @@ start_worker(struct run *run)
 {
 	pid_t pid = fork();
 
+	if (pid > 0)
+		note_worker(0, pid);
 	if (pid != 0)
 		return pid;
+	for (size_t i = 0; i < WORKERS_MAX; i++)
+		workers[i] = 0;
 	work(run);
 	fflush(NULL);
 	tell(run, END);
@@ -216,6 +255,7 @@ follow(struct run *run, int pipe_end)
 	int patience = part < QUIET_MAX ? (int)part : QUIET_MAX;
 	bool ready = false, much = run->list.count > ALONE_MAX;
 	size_t started = 1, alive = 1;
+	pid_t ended;
 
 	while (alive > 0) {
 		bool quiet = poll(&poller, 1, patience) == 0;
@@ -225,7 +265,8 @@ follow(struct run *run, int pipe_end)
 			continue;
 		ready = ready || word == READY;
 		/* Who has said END ends now; who died without a word is found when it is quiet. */
-		while (alive > 0 && (word == END || quiet) && waitpid(-1, NULL, quiet ? WNOHANG : 0) > 0) {
+		while (alive > 0 && (word == END || quiet) && (ended = waitpid(-1, NULL, quiet ? WNOHANG : 0)) > 0) {
+			note_worker(ended, 0);
 			alive--;
 			word = '\0';
 		}
@@ -270,16 +311,32 @@ run_rounds(struct run *run, struct reason *reason)
 	struct queue *queue = run->options.queue;
 
 	for (int round = 0; round < ROUNDS_MAX; round++) {
-		int64_t before = queue_touched(queue, "wake");
-
+		run->seen = queue_touched(queue, "wake");
 		queue_touch(queue, "last-run");
 		if (run_round(run, reason) < 0)
 			return TROUBLE_SYSTEM;
-		if (run->shared->stopped || is_limited(run->filter) || queue_touched(queue, "wake") == before)
+		if (run->shared->stopped || is_limited(run->filter) || queue_touched(queue, "wake") == run->seen)
 			break;
 	}
 	*reason = run->shared->reason;
 	return (enum trouble_kind)run->shared->kind;
+}
+
+/* Runs under the lock; again when somebody left work just before it was given back, and was turned away by it. */
+static enum trouble_kind
+run_locked(struct run *run, struct reason *reason)
+{
+	struct queue *queue = run->options.queue;
+	enum trouble_kind kind = TROUBLE_NONE;
+
+	while (kind == TROUBLE_NONE && queue_lock_run(queue)) {
+		queue_sweep(queue, time(NULL));
+		kind = run_rounds(run, reason);
+		queue_unlock_run(queue);
+		if (is_limited(run->filter) || queue_touched(queue, "wake") == run->seen)
+			break;
+	}
+	return kind;
 }
 
 enum trouble_kind
@@ -288,20 +345,19 @@ queue_run(const struct delivery_options *options, const struct run_filter *filte
 	struct run run = { .options = *options, .filter = filter, .progress = progress, .ear = -1 };
 	enum trouble_kind kind;
 
-	if (!queue_lock_run(options->queue))
-		return TROUBLE_NONE;
 	run.options.settle = settle;
-	on_memory_failure(memory_status);
+	run.options.opened = say_ready;
+	run.options.opened_context = &run;
 	run.shared = mmap(NULL, sizeof(*run.shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (run.shared == MAP_FAILED) {
 		reason_set(reason, "no memory for a queue run: %s", strerror(errno));
 		return TROUBLE_SYSTEM;
 	}
-	queue_sweep(options->queue, time(NULL));
-	kind = run_rounds(&run, reason);
+	on_memory_failure(memory_status);
+	catch_signals();
+	kind = run_locked(&run, reason);
 	if (progress)
 		fputc('\n', stderr);
 	munmap(run.shared, sizeof(*run.shared));
-	queue_unlock_run(options->queue);
 	return kind;
 }

@@ -86,7 +86,8 @@ note_failure(struct session *s)
 		snprintf(text, sizeof(text), "%s:%s %s: %s; %s", s->route.host, s->route.port, failure->step, said,
 		    troubles[i].cure);
 		set_trouble(s, troubles[i].kind, text);
-		s->trouble.everybody = troubles[i].everybody;
+		/* Before the answer to MAIL nothing was said of this message: the next one would fare no better. */
+		s->trouble.everybody = troubles[i].everybody || strcmp(failure->step, "MAIL FROM") == 0;
 		return;
 	}
 }
@@ -115,14 +116,17 @@ static void
 feed_body(struct session *s)
 {
 	char block[SMTP_BLOCK];
-	ssize_t n = entry_read(s->entry, block, sizeof(block), (off_t)smtp_body_offset(s->smtp));
+	uint64_t offset = smtp_body_offset(s->smtp);
+	ssize_t n = entry_read(s->entry, block, sizeof(block), (off_t)offset);
+	uint64_t end = offset + (n > 0 ? (uint64_t)n : 0), size = facts_stored(&s->entry->envelope.facts);
 
-	if (n < 0) {
+	/* A disk may give less than there is: only the size that was counted tells where the message ends. */
+	if (n < 0 || (n == 0 && end < size)) {
 		set_trouble(s, TROUBLE_SYSTEM, "the stored message cannot be read; check the disk");
 		lose(s, "the stored message cannot be read");
 		return;
 	}
-	smtp_body(s->smtp, block, (size_t)n, (size_t)n < sizeof(block));
+	smtp_body(s->smtp, block, (size_t)n, end >= size);
 }
 
 /* One exchange with the network. */

@@ -1,7 +1,6 @@
 #include "delivery/settle.h"
 
 #include <stdio.h>
-#include <string.h>
 #include <time.h>
 
 #include "base/log.h"
@@ -110,10 +109,11 @@ hold(const struct delivery *d, struct entry *entry)
 {
 	struct reason reason;
 
+	if (report(d, entry, REPORT_HELD) == REPORT_ERROR)
+		return; /* the next run tries again to say so, and does not send it meanwhile */
 	log_entry(LEVEL_ERROR, "held", entry,
 	    "twice the connection broke before the answer to the whole message: it may have arrived; "
 	    "see sendmailctl queue release and delete");
-	report(d, entry, REPORT_HELD);
 	check(entry, entry_hold(entry, &reason), &reason);
 }
 
@@ -140,6 +140,22 @@ keep_failed(struct entry *entry)
 		log_entry(LEVEL_ERROR, "queue", entry, reason.text);
 	else
 		log_entry(LEVEL_ERROR, "failed", entry, "moved to .Failed of the queue: nobody can be told");
+}
+
+void
+settle_poison(const struct delivery *d, struct entry *entry)
+{
+	struct reason reason;
+
+	log_entry(LEVEL_ERROR, "poison", entry, "three tries died on this message: moved to .Failed of the queue");
+	report(d, entry, REPORT_HELD);
+	check(entry, entry_fail(entry, &reason), &reason);
+}
+
+bool
+settle_is_doubtful(const struct entry *entry)
+{
+	return entry->envelope.doubts >= DOUBTS_MAX;
 }
 
 static bool
@@ -175,7 +191,7 @@ settle_duties(const struct delivery *d, struct entry *entry, bool expired)
 	if (told == REPORT_ERROR)
 		return; /* the next run finds the marks and tries again to report */
 	if (envelope_tally(envelope, DEFERRED) > 0)
-		envelope->doubts >= DOUBTS_MAX ? hold(d, entry) : tell_delay(d, entry);
+		settle_is_doubtful(entry) ? hold(d, entry) : tell_delay(d, entry);
 	else if (told == REPORT_IMPOSSIBLE)
 		keep_failed(entry);
 	else if ((envelope->notify & NOTIFY_SUCCESS) != 0)

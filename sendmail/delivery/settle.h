@@ -22,6 +22,10 @@ void settle_verdicts(struct entry *);
  * Nothing is left to do when all were delivered.
  */
 void settle_duties(const struct delivery *, struct entry *, bool expired);
+/* Puts a message aside that killed whoever tried it, and tells its sender. */
+void settle_poison(const struct delivery *, struct entry *);
+/* True when a message is to be held and not sent: its outcome stayed unknown too often. */
+bool settle_is_doubtful(const struct entry *);
 /* Refused recipients whose refusal was told ask for nothing more: they count as DELIVERED from now on. */
 void settle_told(struct entry *);
 /*

@@ -108,6 +108,12 @@ envelope_settle(struct envelope *e, enum verdict verdict, const struct reply *re
 	}
 }
 
+uint64_t
+facts_stored(const struct facts *facts)
+{
+	return facts->size - facts->lines;
+}
+
 void
 facts_add(struct facts *f, const char *bytes, size_t n)
 {

@@ -78,6 +78,8 @@ size_t envelope_tally(const struct envelope *, enum verdict);
 /* Sets verdict and reply of every recipient that is still DEFERRED. */
 void envelope_settle(struct envelope *, enum verdict, const struct reply *);
 
+/* How many bytes the message has in stored form. */
+uint64_t facts_stored(const struct facts *);
 /* Counts bytes in stored form (LF line ends). */
 void facts_add(struct facts *, const char *bytes, size_t n);
 

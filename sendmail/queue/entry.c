@@ -23,6 +23,8 @@
 
 enum { START_BLOCK = 16384 }; /* the envelope block is written in pieces of this size */
 
+enum { NOTHING, WRITING, COMMITTED };
+
 /*
  * For the signal handler: the file of this process that is not committed yet.
  * The name is complete before the flag is raised.
@@ -31,7 +33,8 @@ static struct {
 	int tmp, new;
 	char name[ID_MAX];
 } unfinished;
-static volatile sig_atomic_t is_unfinished, is_committed;
+static volatile sig_atomic_t stage; /* of that file; one store changes it */
+static volatile sig_atomic_t is_safe; /* a message was committed before that one */
 /* The entry of the latest entry_begin_try() of this process, until its file is closed. */
 static const struct entry *trying;
 
@@ -58,6 +61,12 @@ close_file(struct entry *entry)
 	entry->fd = -1;
 	if (trying == entry)
 		trying = NULL;
+}
+
+void
+entry_unlock(struct entry *entry)
+{
+	flock(entry->fd, LOCK_UN);
 }
 
 void
@@ -94,11 +103,12 @@ create_named(struct entry *entry)
 	unfinished.tmp = tmp;
 	unfinished.new = queue_folder(entry->queue, 'n');
 	snprintf(unfinished.name, sizeof(unfinished.name), "%s", entry->envelope.id);
+	is_safe = is_safe || stage == COMMITTED;
 	atomic_signal_fence(memory_order_release);
-	is_unfinished = 1;
+	stage = WRITING;
 	entry->fd = openat(tmp, entry->name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (entry->fd < 0)
-		is_unfinished = 0;
+		stage = NOTHING;
 	return entry->fd;
 }
 
@@ -228,8 +238,7 @@ entry_commit(struct entry *entry, struct reason *reason)
 	entry->folder = 'n';
 	if (fsync(new) != 0)
 		return entry_failed(entry, "make a message durable", reason);
-	is_committed = 1;
-	is_unfinished = 0;
+	stage = COMMITTED;
 	entry->committed = true;
 	return 0;
 }
@@ -239,7 +248,7 @@ entry_abandon(struct entry *entry)
 {
 	if (entry->queue != NULL && !entry->committed && entry->fd >= 0) {
 		unlinkat(queue_folder(entry->queue, entry->folder), entry->name, 0);
-		is_unfinished = 0;
+		stage = NOTHING;
 	}
 	entry_close(entry);
 }
@@ -248,11 +257,18 @@ bool
 queue_abandon_all(void)
 {
 	/* In new/ too: the signal may have come between rename and sync. */
-	if (is_unfinished) {
+	if (stage == WRITING) {
 		unlinkat(unfinished.tmp, unfinished.name, 0);
 		unlinkat(unfinished.new, unfinished.name, 0);
 	}
-	return is_committed != 0;
+	return stage == COMMITTED || is_safe;
+}
+
+void
+queue_take_back(void)
+{
+	is_safe = 0;
+	stage = NOTHING;
 }
 
 /* Overwrites the lines of the recipients of whom something new is known. */
@@ -340,8 +356,9 @@ entry_make_due(struct entry *entry, struct reason *reason)
 {
 	static const struct timespec never[2] = { { 0, 0 }, { 0, 0 } };
 
-	if (entry_forgive(entry, reason) != 0)
-		return -1;
+	if (entry->envelope.crashes > 0 && write_crashes(entry, 0) != 0)
+		return entry_failed(entry, "mark a message", reason);
+	entry->envelope.crashes = 0;
 	if (futimens(entry->fd, never) != 0)
 		return entry_failed(entry, "make a message due", reason);
 	entry->last_try = 0;

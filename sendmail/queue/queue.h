@@ -63,6 +63,8 @@ void entry_abandon(struct entry *);
 
 /* Async-signal-safe: unlinks the entry being written, if any. True when a message of this process is committed. */
 bool queue_abandon_all(void);
+/* The caller will be told that his message was refused: from now on nothing of it counts as committed. */
+void queue_take_back(void);
 
 /*
  * The end of a try. Records the verdict and reply of every recipient, doubts and
@@ -89,6 +91,8 @@ int entry_fail(struct entry *, struct reason *);
  * entry that could not be created or opened.
  */
 void entry_close(struct entry *);
+/* Gives the lock back and keeps the file open, for those who only look. */
+void entry_unlock(struct entry *);
 /* Reads n bytes of the message from offset (relative to its start): bytes read, 0 at its end, -1 on error. */
 ssize_t entry_read(const struct entry *, void *, size_t, off_t offset);
 

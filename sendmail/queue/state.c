@@ -100,7 +100,8 @@ queue_remove_state(struct queue *queue, const char *name)
 bool
 queue_lock_run(struct queue *queue)
 {
-	return flock(queue->directory, LOCK_EX | LOCK_NB) == 0;
+	/* Where there are no locks at all, those of the messages are missing, too: better run than never. */
+	return flock(queue->directory, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
 }
 
 void
@@ -121,7 +122,7 @@ queue_take_slot(struct queue *queue, const char *smarthost, unsigned count)
 
 		snprintf(name, sizeof(name), "slot-%.*s-%u", NAME_SIZE - 32, smarthost, (first + i) % count);
 		fd = open_state(queue, name, O_RDWR | O_CREAT);
-		if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+		if (fd >= 0 && (flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK))
 			return fd;
 		if (fd >= 0)
 			close(fd);

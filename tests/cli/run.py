@@ -266,7 +266,7 @@ def poison(lab):
     lab.config(host)
     store(lab, 'eve@x.test')
     is_(lab.sendmail('-q').status, 0, 'a run')
-    is_([m.recipients for m in host.messages()], [['eve@x.test']], 'the other one is sent')
+    is_([m.recipients for m in host.messages()], [['eve@x.test'], ['me@y.test']], 'the other one is sent, and a report')
     is_(len(list((lab.queue / '.Failed' / 'new').iterdir())), 1, 'it is put aside')
     ok(log_has(lab, 'error: poison'), 'logged')
 
