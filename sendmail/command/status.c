@@ -24,14 +24,6 @@ static const int troubles[] = {
 	[TROUBLE_SYSTEM] = EX_OSERR,
 };
 
-enum fate
-envelope_fate(const struct envelope *envelope)
-{
-	if (envelope_tally(envelope, FAILED) > 0)
-		return FATE_REFUSED;
-	return envelope_tally(envelope, DEFERRED) > 0 ? FATE_WAITING : FATE_SENT;
-}
-
 int
 refused_status(const struct envelope *envelope)
 {

@@ -7,14 +7,6 @@
 #include "delivery/session.h"
 #include "message/envelope.h"
 
-enum fate {
-	FATE_SENT, /* every recipient accepted */
-	FATE_WAITING, /* someone is DEFERRED, nobody refused */
-	FATE_REFUSED, /* someone refused */
-};
-
-enum fate envelope_fate(const struct envelope *);
-
 /* The status of a message with refused recipients: 65, 67 or 69. */
 int refused_status(const struct envelope *);
 /* The status of a message that could neither be sent nor stored. */

@@ -50,6 +50,8 @@ static const struct {
 	    "somebody may be tampering with the connection; use tls = implicit with port = 465" },
 	{ SMTP_NO_LOGIN, NULL, TROUBLE_LOGIN, true,
 	    "check port and tls: providers offer logins on 465 and 587; or set auth = none" },
+	{ SMTP_ACCOUNT, NULL, TROUBLE_SERVICE, true,
+	    "the account's limit is reached: wait, or ask the provider for more" },
 	{ SMTP_LOGIN, NULL, TROUBLE_LOGIN, true, "check user and password or password_file" },
 	{ SMTP_PROTOCOL, NULL, TROUBLE_PROTOCOL, false, "is this an SMTP server? check host and port" },
 };

@@ -375,9 +375,3 @@ connection_move(struct connection *c, bool want_read, char *in, size_t size, siz
 			return 0;
 	}
 }
-
-const char *
-connection_address(const struct connection *c)
-{
-	return c->peer.text;
-}

@@ -89,7 +89,4 @@ int connection_describe(struct connection *, int64_t deadline, struct buffer *);
 int connection_move(struct connection *, bool want_read, char *in, size_t size, size_t *got, const char *out,
     size_t length, size_t *sent, int64_t deadline, struct reason *);
 
-/* The numeric address in use, "192.0.2.1" or "/run/x.sock"; lives as long as the connection. */
-const char *connection_address(const struct connection *);
-
 #endif

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/encode.h"
+
 static const struct refusal refusals[] = {
 	{ "5.1.2", 0, REFUSAL_MAILBOX, "the domain does not exist or takes no mail", "check the address behind the @" },
 	{ "5.1.3", 0, REFUSAL_MAILBOX, "the address is not written correctly", "check the address" },
@@ -62,4 +64,29 @@ explain_reply(const struct reply *reply)
 		if (fits(&refusals[i], reply))
 			return &refusals[i];
 	return &unasked;
+}
+
+bool
+reply_is_account_limit(const struct reply *reply)
+{
+	/* Never "quota" alone: that is the recipient's full mailbox. */
+	static const char *const phrases[] = {
+		"*daily*limit*",
+		"*daily*quota*",
+		"*hourly*limit*",
+		"*monthly*limit*",
+		"*sending*limit*",
+		"*sending*quota*",
+		"*sending rate*",
+		"*messages per day*",
+		"*messages per hour*",
+		"*rate limit*",
+		"*out of credits*",
+		"*not enough credits*",
+	};
+
+	for (size_t i = 0; i < sizeof(phrases) / sizeof(phrases[0]); i++)
+		if (reply->code >= 400 && matches(phrases[i], reply->text))
+			return true;
+	return false;
 }

@@ -4,6 +4,8 @@
 #ifndef SMTP_EXPLAIN_H
 #define SMTP_EXPLAIN_H
 
+#include <stdbool.h>
+
 #include "message/envelope.h"
 
 /* Whom or what a refusal is about. */
@@ -27,5 +29,11 @@ struct refusal {
 
 /* The row for a reply: never NULL, constant. */
 const struct refusal *explain_reply(const struct reply *);
+
+/*
+ * True when a refusal speaks of what our account may send, whatever its code:
+ * it then holds for every message, and none is to blame.
+ */
+bool reply_is_account_limit(const struct reply *);
 
 #endif

@@ -60,6 +60,7 @@ enum smtp_trouble {
 	SMTP_INJECTED, /* bytes behind the answer to STARTTLS (CVE-2011-0411) */
 	SMTP_NO_LOGIN, /* no common mechanism, or AUTH not offered */
 	SMTP_LOGIN, /* login refused; also 530 to MAIL */
+	SMTP_ACCOUNT, /* the account may send no more for now */
 	SMTP_PROTOCOL, /* answers that are no SMTP */
 };
 

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "smtp/engine.h"
+#include "smtp/explain.h"
 
 static void
 set_fate(struct transaction *t, size_t i, enum fate fate)
@@ -106,8 +107,8 @@ mail_abandon(struct smtp *s, enum smtp_trouble trouble, const struct reply *why)
 
 	if (s->mail.stage == STAGE_NONE)
 		return;
-	/* A server that says 421 gives up what it has not answered (RFC 5321 3.8). */
-	if (trouble != SMTP_REFUSED && may_have_arrived(s)) {
+	/* Only silence leaves a doubt: who refuses, be it by 421 (RFC 5321 3.8), gives up what he has not answered. */
+	if ((trouble == SMTP_CONNECTION || trouble == SMTP_PROTOCOL) && may_have_arrived(s)) {
 		s->mail.envelope->maybe_sent = true;
 		snprintf(reply.text, sizeof(reply.text),
 		    "%.*s (the whole message was sent, its answer is missing: it may arrive twice)",
@@ -445,19 +446,27 @@ answer_reset(struct smtp *s, const struct command *c, const struct reply *reply)
 		smtp_fail(s, SMTP_REFUSED, reply);
 }
 
-/* RFC 4954 section 6: we are not, or no longer, logged in. */
+/*
+ * A refusal that is not about this message: we are not, or no longer, logged in
+ * (RFC 4954 section 6), or the account may send no more. Ends the session.
+ */
 static bool
-wants_login(const struct reply *reply)
+is_about_us(struct smtp *s, const struct reply *reply)
 {
-	return reply->code == 530 || reply->code == 535 || reply->code == 538;
+	bool login = reply->code == 530 || reply->code == 535 || reply->code == 538;
+
+	if (!login && !reply_is_account_limit(reply))
+		return false;
+	smtp_fail(s, login ? SMTP_LOGIN : SMTP_ACCOUNT, reply);
+	return true;
 }
 
 void
 answer_mail(struct smtp *s, const struct command *c, const struct reply *reply)
 {
-	if (wants_login(reply))
-		smtp_fail(s, SMTP_LOGIN, reply);
-	else if (reply->code < 400)
+	if (is_about_us(s, reply))
+		return;
+	if (reply->code < 400)
 		s->unclean = true;
 	else
 		close_all(c->transaction, verdict_of(reply), reply);
@@ -487,11 +496,9 @@ answer_recipient(struct smtp *s, const struct command *c, const struct reply *re
 {
 	struct transaction *t = c->transaction;
 
-	if (t->fates[c->recipient] == CLOSED)
+	if (t->fates[c->recipient] == CLOSED || is_about_us(s, reply))
 		return;
-	if (wants_login(reply)) {
-		smtp_fail(s, SMTP_LOGIN, reply);
-	} else if (reply->code < 400) {
+	if (reply->code < 400) {
 		set_fate(t, c->recipient, ACCEPTED);
 	} else if (too_many(reply)) {
 		put_off(s, t, c->recipient, reply);
@@ -519,6 +526,8 @@ answer_data(struct smtp *s, const struct command *c, const struct reply *reply)
 void
 answer_end(struct smtp *s, const struct command *c, const struct reply *reply)
 {
+	if (is_about_us(s, reply))
+		return;
 	close_all(c->transaction, verdict_of(reply), reply);
 	/* The dot always ends a transaction, a refused chunk never (RFC 3030 section 2). */
 	s->unclean = c->verb == VERB_LAST_CHUNK && reply->code >= 400;

@@ -195,7 +195,6 @@ test_echo(void)
 	struct connection *c = connection_open(&options, &trouble, &reason);
 
 	if (ok(c != NULL && trouble == CONNECTION_OK, "connects")) {
-		ok(strcmp(connection_address(c), "127.0.0.1") == 0, "knows its address");
 		ok(echoes(c, MEBIBYTE, &reason), "1 MiB each way at once");
 	}
 	note("%s", reason.text);
@@ -220,7 +219,7 @@ test_unix_socket(void)
 	memcpy(address.sun_path, path, strlen(path) + 1);
 	server.pid = serve(listen_on((struct sockaddr *)&address, sizeof(address)), echo, NULL);
 	c = connection_open(&options, &trouble, &reason);
-	ok(c != NULL && echoes(c, MEBIBYTE, &reason) && strcmp(connection_address(c), path) == 0, "unix socket");
+	ok(c != NULL && echoes(c, MEBIBYTE, &reason), "unix socket");
 	ok(connection_secure(c, in_milliseconds(1000), &reason) != 0 &&
 		strstr(reason.text, "a local socket has no name to verify") != NULL &&
 		strstr(reason.text, "tls = none") != NULL,

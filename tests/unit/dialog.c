@@ -400,6 +400,7 @@ static const char *const trouble_names[] = {
 	[SMTP_INJECTED] = "SMTP_INJECTED",
 	[SMTP_NO_LOGIN] = "SMTP_NO_LOGIN",
 	[SMTP_LOGIN] = "SMTP_LOGIN",
+	[SMTP_ACCOUNT] = "SMTP_ACCOUNT",
 	[SMTP_PROTOCOL] = "SMTP_PROTOCOL",
 };
 

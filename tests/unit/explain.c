@@ -44,9 +44,38 @@ static const struct row {
 	{ 354, "", REFUSAL_OTHER, "the mail could not be handed" },
 };
 
+/* Whose limit a refusal speaks of. */
+static const struct {
+	int code;
+	const char *text;
+	bool ours;
+} limits[] = {
+	{ 550, "Daily user sending limit exceeded", true },
+	{ 454, "Throttling failure: Daily message quota exceeded.", true },
+	{ 454, "Throttling failure: Maximum sending rate exceeded.", true },
+	{ 451, "You have reached your hourly limit", true },
+	{ 452, "mailbox quota exceeded", false },
+	{ 552, "message size limit exceeded", false },
+	{ 550, "no such user", false },
+	{ 250, "daily limit is far away", false },
+};
+
+static void
+test_limits(void)
+{
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		struct reply reply;
+
+		reply_set(&reply, limits[i].code, "", limits[i].text);
+		ok(reply_is_account_limit(&reply) == limits[i].ours, "%d %s: %s", limits[i].code, limits[i].text,
+		    limits[i].ours ? "ours" : "not ours");
+	}
+}
+
 int
 main(void)
 {
+	test_limits();
 	for (const struct row *row = rows; row < rows + sizeof(rows) / sizeof(rows[0]); row++) {
 		struct reply reply;
 		const struct refusal *got;
