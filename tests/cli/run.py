@@ -148,6 +148,7 @@ def a_hung_session(lab):
     arrived = host.messages(3)
     is_(process.poll(), None, 'while the first still hangs')
     is_(sorted(m.recipients[0] for m in arrived), ['a@x.test', 'b@x.test', 'c@x.test'], 'the others have arrived')
+    wait_until(lambda: len(lab.queued()) == 1, what='their removal')
     process.terminate()
     process.wait()
     is_(len(lab.queued()), 1, 'the one that hung waits')
