@@ -14,6 +14,8 @@
  * 0, or -1 with errno when a missing descriptor could not be replaced.
  */
 int process_start(void);
+/* Calls the handler for the signals that ask a process to stop, unless the caller had them ignored. */
+void process_on_stop(void (*handler)(int));
 /*
  * For the child that goes on in the background: a session of its own, and
  * nobody's pipes or terminal on 0 to 2. 0, or -1 with errno.

@@ -13,8 +13,8 @@
 
 #include "base/encode.h"
 #include "command/spool.h"
+#include "delivery/deliver.h"
 #include "delivery/pause.h"
-#include "delivery/session.h"
 #include "queue/queue.h"
 
 /* The queue counts as neglected when no run came for so many first pauses, and at least so many seconds. */
@@ -97,7 +97,7 @@ print_item(struct listing *listing, enum queue_part part, const struct queue_ite
 static void
 print_pauses(struct listing *listing, const struct config *config)
 {
-	const struct schedule schedule = spool_schedule(config);
+	const struct schedule schedule = schedule_of(config);
 
 	for (size_t i = 0; i < config->smarthost_count; i++) {
 		const struct smarthost *host = &config->smarthosts[i];

@@ -15,7 +15,7 @@
 
 #include "base/encode.h"
 #include "base/json.h"
-#include "delivery/session.h"
+#include "delivery/deliver.h"
 
 enum {
 	REPLY_SHOWN_MAX = REPLY_TEXT_MAX + 32,
@@ -104,12 +104,6 @@ spool_sender(const struct envelope *envelope, char *out, size_t size)
 	const char *sender = envelope->sender[0] != '\0' ? envelope->sender : "MAILER-DAEMON";
 
 	printable(out, size, sender, strlen(sender));
-}
-
-struct schedule
-spool_schedule(const struct config *config)
-{
-	return (struct schedule){ config->queue.retry_first, config->queue.retry_longest, config->queue.lifetime };
 }
 
 static const char *
@@ -267,7 +261,7 @@ list_queue(struct caller *caller, struct listing *listing, int part, struct reas
 	int status = spool_open(caller, &listing->queue, reason);
 
 	listing->directory = caller->config.queue.directory;
-	listing->schedule = spool_schedule(&caller->config);
+	listing->schedule = schedule_of(&caller->config);
 	for (int i = 0; i < PART_COUNT && status == EX_OK; i++)
 		if (part == PART_COUNT || part == i)
 			status = list_part(listing, (enum queue_part)i, reason);

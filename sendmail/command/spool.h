@@ -17,8 +17,6 @@ int spool_show(struct caller *, int argc, char **argv, struct reason *);
 
 /* Reads the configuration and opens its queue: EX_OK, or the exit status with a reason. */
 int spool_open(struct caller *, struct queue **, struct reason *);
-/* When messages of this configuration are due. */
-struct schedule spool_schedule(const struct config *);
 
 /* What can be seen of a message. */
 enum sight {

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/process.h"
 #include "command/outcome.h"
 #include "command/status.h"
 #include "message/reader.h"
@@ -57,19 +58,6 @@ stop(int signal_number)
 {
 	(void)signal_number;
 	_exit(stop_status());
-}
-
-/* A signal that asks us to stop, unless our caller had it ignored. */
-static void
-catch_signals(void)
-{
-	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT };
-	struct sigaction action = { .sa_handler = stop }, old;
-
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-		if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
-			sigaction(numbers[i], &action, NULL);
-	on_memory_failure(memory_status);
 }
 
 static void
@@ -230,7 +218,8 @@ submit(struct caller *caller, const struct options *options, struct reason *reas
 {
 	struct intake in = { .caller = caller, .options = options, .reason = reason };
 
-	catch_signals();
+	process_on_stop(stop);
+	on_memory_failure(memory_status);
 	reader_init(&in.reader, !options->ignore_dots);
 	buffer_init(&in.header, HEADER_MAX);
 	buffer_init(&in.body, BODY_MAX);

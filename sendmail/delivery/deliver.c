@@ -22,14 +22,17 @@ static const struct {
 	[FAILED] = { LEVEL_ERROR, "refused" },
 };
 
+struct schedule
+schedule_of(const struct config *config)
+{
+	return (struct schedule){ config->queue.retry_first, config->queue.retry_longest, config->queue.lifetime };
+}
+
 void
 delivery_init(struct delivery *d, const struct delivery_options *options)
 {
-	const struct config *config = options->config;
-
-	*d = (struct delivery){ .options = *options, .slot = -1, .smarthost = config->smarthosts };
-	d->schedule =
-	    (struct schedule){ config->queue.retry_first, config->queue.retry_longest, config->queue.lifetime };
+	*d = (struct delivery){ .options = *options, .slot = -1, .smarthost = options->config->smarthosts };
+	d->schedule = schedule_of(options->config);
 }
 
 static void

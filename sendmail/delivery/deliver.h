@@ -44,6 +44,9 @@ enum attempt {
 	ATTEMPT_LEFT, /* the caller's patience is over: a child goes on */
 };
 
+/* When messages of this configuration are due. */
+struct schedule schedule_of(const struct config *);
+
 void delivery_init(struct delivery *, const struct delivery_options *);
 /* Tries the message once with the first smarthost that can be used. last: no message follows. */
 enum attempt delivery_try(struct delivery *, struct entry *, bool last);

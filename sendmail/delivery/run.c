@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/process.h"
 #include "delivery/settle.h"
 
 enum {
@@ -72,17 +73,6 @@ stop(int signal_number)
 		if (workers[i] > 0)
 			kill(workers[i], signal_number);
 	_exit(EX_UNAVAILABLE);
-}
-
-static void
-catch_signals(void)
-{
-	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT };
-	struct sigaction action = { .sa_handler = stop }, old;
-
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-		if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
-			sigaction(numbers[i], &action, NULL);
 }
 
 static void
@@ -354,7 +344,7 @@ queue_run(const struct delivery_options *options, const struct run_filter *filte
 		return TROUBLE_SYSTEM;
 	}
 	on_memory_failure(memory_status);
-	catch_signals();
+	process_on_stop(stop);
 	kind = run_locked(&run, reason);
 	if (progress)
 		fputc('\n', stderr);
