@@ -27,16 +27,30 @@ struct alias {
 	struct list targets;
 };
 
+enum { PINS_MAX = 4, PASSWORD_FILES_MAX = 2 };
+
 struct smarthost {
 	char *name; /* of [smarthost NAME]; "" for the plain section */
+	char *provider; /* name of a row of config/preset.h, or NULL */
+	char *region; /* of the provider, or NULL */
+	char *stream; /* of the provider, or NULL */
 	char *host; /* a name, an address or the absolute path of a unix socket */
-	char *port;
-	enum smtp_tls tls;
-	bool tls_given;
+	struct list
+	    ports; /* numbers in text, in the order to try; at least one; the next one on connect failure only */
+	char *port; /* the first of them */
+	enum smtp_tls tls; /* of the first port; see smarthost_tls() */
+	bool tls_given; /* for all ports; else each port has its own */
+	int tls_min; /* lowest version: 12 or 13 */
+	char *tls_name; /* name the certificate must carry instead of host, or NULL */
+	struct list pins; /* "sha256:" and 64 hex digits, of certificate or public key; at most PINS_MAX */
+	char *client_cert, *client_key; /* absolute paths, both or none */
 	char *ca_file, *ca_path;
 	char *user;
-	char *password; /* wherever it came from; NULL when there is no user */
+	char *password; /* wherever it came from; NULL when there is no user, or when a command prints it */
 	char *password_file;
+	struct list password_files; /* the second one is tried once when the first is refused */
+	char *password_command; /* a command line without shell: words, and quotes around words with blanks */
+	char *token_file, *token_command; /* OAuth access token; not both */
 	unsigned auth; /* SMTP_AUTH_ bits; 0 is `auth = none` */
 	bool auth_given;
 	bool insecure;
@@ -47,6 +61,11 @@ struct smarthost {
 	unsigned connections; /* at a time, of all submitters together; the runner has as many of its own */
 	unsigned messages_per_connection;
 	unsigned recipients_per_message; /* of one transaction; 0: as the server says */
+	int64_t max_size; /* bytes of a message on the wire; 0: as the server says */
+	char *source_address; /* numeric; or NULL */
+	int family; /* 0: any, 4 or 6 */
+	struct list add_header; /* whole fields, "Name: value", without line ends */
+	struct list only_from; /* sender patterns that go through this smarthost; empty: all */
 	char *maildir; /* deliver into this Maildir instead, or NULL */
 };
 
@@ -60,8 +79,9 @@ struct config {
 		char *from, *from_name;
 		struct list keep_from;
 	} identity;
-	struct alias *aliases; /* owned; at most ALIASES_MAX */
+	struct alias *aliases; /* owned; at most ALIASES_MAX; the rows of the ini before those of aliases_file */
 	size_t alias_count;
+	char *aliases_file; /* of sendmail's form; NULL: none was read */
 	struct {
 		char *directory; /* absolute path, or NULL for `none` */
 		enum queue_delivery delivery;
@@ -111,6 +131,9 @@ enum config_result config_load(struct config *, const struct config_world *, str
 enum config_result config_parse(
     struct config *, const struct config_world *, const char *name, const char *text, size_t length, struct reason *);
 void config_free(struct config *);
+
+/* TLS of one of the smarthost's ports. */
+enum smtp_tls smarthost_tls(const struct smarthost *, const char *port);
 
 /* Appends the configuration in force as an ini text, secrets as `***`, the source as its first comment line. */
 void config_print(const struct config *, struct buffer *);

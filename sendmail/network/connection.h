@@ -35,6 +35,18 @@ struct connection_options {
 	const char *port; /* number in text */
 	const char *ca_file; /* NULL: none */
 	const char *ca_path; /* hashed directory; NULL: none. Both NULL: the system's */
+	const char *tls_name; /* name the certificate must carry and SNI; NULL: host */
+	int tls_min; /* lowest TLS version: 12 (also 0) or 13 */
+	/*
+	 * "sha256:" and 64 hex digits in any case, of the DER form of the certificate or
+	 * of its public key (SubjectPublicKeyInfo). With pins, one of them must match,
+	 * and neither chain nor name count any more.
+	 */
+	const char *const *pins;
+	size_t pin_count;
+	const char *client_cert, *client_key; /* PEM files; NULL: none is shown */
+	const char *source_address; /* numeric, to connect from; NULL: any */
+	int family; /* 0: any, 4 or 6 */
 	unsigned address_timeout; /* seconds for one address */
 	unsigned connect_timeout; /* seconds for all of them */
 	struct patience *patience; /* NULL: endless */

@@ -23,15 +23,34 @@ enum smtp_tls {
 };
 
 /* Bits of smtp_options.mechanisms; SMTP_AUTH_AUTO allows all, the engine picks the best offered. */
-enum { SMTP_AUTH_PLAIN = 1, SMTP_AUTH_LOGIN = 2, SMTP_AUTH_AUTO = 0xff };
+enum {
+	SMTP_AUTH_PLAIN = 1,
+	SMTP_AUTH_LOGIN = 2,
+	SMTP_AUTH_CRAM_MD5 = 4,
+	SMTP_AUTH_DIGEST_MD5 = 8,
+	SMTP_AUTH_SCRAM_SHA_1 = 16,
+	SMTP_AUTH_SCRAM_SHA_256 = 32,
+	SMTP_AUTH_EXTERNAL = 64,
+	SMTP_AUTH_XOAUTH2 = 128,
+	SMTP_AUTH_OAUTHBEARER = 256,
+	SMTP_AUTH_AUTO = 0xffff,
+};
 
 /* Everything is borrowed and must outlive the engine. */
 struct smtp_options {
 	const char *helo; /* argument of EHLO */
 	enum smtp_tls tls;
-	const char *user; /* NULL: no login */
-	const char *password; /* with user */
+	const char *user; /* NULL: no login, or none but EXTERNAL */
+	const char *password; /* with user; NULL: none */
+	const char *token; /* OAuth access token, with user; NULL: none */
+	bool certificate; /* a client certificate is shown: EXTERNAL is possible */
+	const char *nonce; /* for SCRAM and DIGEST-MD5: printable, no comma, unforeseeable, new for each session */
+	const char *host, *port; /* for OAUTHBEARER and DIGEST-MD5 */
 	unsigned mechanisms;
+	const char *provider; /* of the preset, for explain.h; NULL: not known */
+	uint64_t max_size; /* bytes of a message that the smarthost takes, whatever it says; 0: what it says */
+	const struct sender_rule *senders; /* NULL: every sender may stay */
+	const char *fields; /* put before each message's own header, LF ends; NULL: none */
 	unsigned recipients_per_message; /* more are named in further transactions; 0: as many as the server takes */
 	unsigned messages_per_connection; /* transactions after which no further message is taken; 0: no limit */
 	unsigned timeout; /* seconds for an answer (RFC 5321 4.5.3.2 gives 300) */
