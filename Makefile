@@ -67,6 +67,7 @@ OBJECTS = \
 	sendmail/delivery/deliver.o \
 	sendmail/delivery/maildir.o \
 	sendmail/delivery/pause.o \
+	sendmail/delivery/route.o \
 	sendmail/delivery/run.o \
 	sendmail/delivery/session.o \
 	sendmail/delivery/settle.o \

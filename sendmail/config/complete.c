@@ -110,6 +110,9 @@ complete_smarthost(struct load *load, struct part *part)
 	const char *host_name = load->world->host_name;
 
 	smarthost->auth_given = load_line(part, "auth") != 0;
+	smarthost->ports.items = allocate(1, sizeof(char *));
+	smarthost->ports.items[0] = smarthost->port;
+	smarthost->ports.count = 1;
 	if (smarthost->helo == NULL)
 		smarthost->helo =
 		    copy_string(host_name != NULL && valid_dotted_domain(host_name) ? host_name : "[127.0.0.1]");

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "config/config.h"
 #include "config/source.h"
 
 int
@@ -56,4 +57,26 @@ secret_read(const char *path, uid_t uid, struct reason *why)
 		reason_set(why, "%s: %s", path, detail.text);
 	buffer_free(&text);
 	return secret;
+}
+
+unsigned
+secret_count(const struct smarthost *smarthost)
+{
+	return smarthost->password != NULL;
+}
+
+int
+secret_obtain(const struct smarthost *smarthost, unsigned which, char **secret, struct reason *why)
+{
+	(void)which;
+	(void)why;
+	*secret = copy_string(smarthost->password);
+	return 0;
+}
+
+enum smtp_tls
+smarthost_tls(const struct smarthost *smarthost, const char *port)
+{
+	(void)port;
+	return smarthost->tls;
 }

@@ -23,4 +23,8 @@ int secret_check(const char *path, const struct stat *, uid_t uid, bool private,
  */
 char *secret_read(const char *path, uid_t uid, struct reason *);
 
+struct smarthost;
+unsigned secret_count(const struct smarthost *);
+int secret_obtain(const struct smarthost *, unsigned which, char **secret, struct reason *);
+
 #endif

@@ -10,6 +10,7 @@
 
 #include "config/config.h"
 #include "delivery/session.h"
+#include "message/outgoing.h"
 #include "queue/queue.h"
 
 /* What a delivery is for. All borrowed; set once by the caller of delivery_init(). */
@@ -27,13 +28,21 @@ struct delivery_options {
 	void *opened_context;
 };
 
+/* How this delivery stands with one smarthost. */
+struct way {
+	struct session *session; /* open, or NULL */
+	int slot; /* descriptor of the one taken, or -1 */
+	char *secret; /* owned, wiped; NULL: none */
+	const char *port; /* of the session */
+};
+
 struct delivery {
 	struct delivery_options options;
 	struct schedule schedule; /* of the configuration */
-	struct session *session; /* open, or NULL */
+	struct way ways[SMARTHOSTS_MAX]; /* in the order of the configuration */
+	struct sender_rule rules[SMARTHOSTS_MAX];
 	const struct smarthost *smarthost; /* the one in use, or tried last */
 	struct trouble trouble; /* why no smarthost could be used */
-	int slot; /* descriptor of the one taken, or -1 */
 };
 
 enum attempt {
@@ -48,9 +57,11 @@ enum attempt {
 struct schedule schedule_of(const struct config *);
 
 void delivery_init(struct delivery *, const struct delivery_options *);
-/* Tries the message once with the first smarthost that can be used. last: no message follows. */
+/* Tries the message once with the first smarthost of its route that can be used. last: no message follows. */
 enum attempt delivery_try(struct delivery *, struct entry *, bool last);
-/* Says good-bye to the smarthost and gives the slot back. */
+/* What the smarthost in use demands of senders. */
+const struct sender_rule *delivery_rule(const struct delivery *);
+/* Says good-bye to the smarthosts and gives the slots back. */
 void delivery_end(struct delivery *);
 
 #endif

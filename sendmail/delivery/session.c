@@ -8,6 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "base/encode.h"
 
 enum {
 	READ_SIZE = 16384,
@@ -16,11 +19,16 @@ enum {
 	GOODBYE_SECONDS = 1, /* for QUIT to leave */
 	MESSAGE_SECONDS = 3600, /* no message holds a session longer, plus a second for ... */
 	SLOWEST_RATE = 1024, /* ... this many bytes */
+	NONCE_BYTES = 18,
+	NONCE_MAX = NONCE_BYTES * 4 / 3 + 1,
+	FIELDS_MAX = LIST_MAX * 1000,
 };
 
 struct session {
 	const struct smarthost *smarthost;
 	const struct session_hooks *hooks;
+	char nonce[NONCE_MAX];
+	struct buffer fields; /* owned; those that this smarthost wants in each message */
 	struct connection_options route;
 	struct smtp_options dialogue;
 	struct connection *connection;
@@ -90,6 +98,8 @@ note_failure(struct session *s)
 		set_trouble(s, troubles[i].kind, text);
 		/* Before the answer to MAIL nothing was said of this message: the next one would fare no better. */
 		s->trouble.everybody = troubles[i].everybody || strcmp(failure->step, "MAIL FROM") == 0;
+		s->trouble.secret_refused = failure->trouble == SMTP_LOGIN && strcmp(failure->step, "AUTH") == 0 &&
+					    failure->reply.code / 100 == 5;
 		return;
 	}
 }
@@ -260,39 +270,93 @@ connect_to_smarthost(struct session *s)
 		return s->dialogue.tls != SMTP_TLS_IMPLICIT || shake_hands(s);
 	if (!left(s))
 		set_trouble(s, kinds[trouble], reason.text);
+	s->trouble.unreachable = trouble == CONNECTION_UNREACHABLE;
 	return false;
 }
 
-struct session *
-session_open(const struct smarthost *smarthost, const struct session_hooks *hooks)
+/* Nobody must foresee it; without entropy there is no TLS either. */
+static void
+make_nonce(char nonce[NONCE_MAX])
 {
-	struct session *s = allocate(1, sizeof(*s));
-	unsigned timeout = (unsigned)smarthost->timeout;
+	unsigned char random[NONCE_BYTES] = { 0 };
+	struct buffer text;
 
-	s->smarthost = smarthost;
-	s->hooks = hooks;
+	if (getentropy(random, sizeof(random)) != 0)
+		return;
+	buffer_init(&text, NONCE_MAX);
+	base64_encode(&text, random, sizeof(random));
+	snprintf(nonce, NONCE_MAX, "%s", buffer_string(&text));
+	buffer_free(&text);
+}
+
+static void
+set_route(struct session *s, const struct session_options *options)
+{
+	const struct smarthost *smarthost = options->smarthost;
+
 	s->route = (struct connection_options){
 		.host = smarthost->host,
-		.port = smarthost->port,
+		.port = options->port,
 		.ca_file = smarthost->ca_file,
 		.ca_path = smarthost->ca_path,
-		.address_timeout = (unsigned)(smarthost->connect_timeout + 1) / 2,
-		.connect_timeout = (unsigned)smarthost->connect_timeout,
-		.patience = hooks->patience,
+		.tls_name = smarthost->tls_name,
+		.tls_min = smarthost->tls_min,
+		.pins = (const char *const *)smarthost->pins.items,
+		.pin_count = smarthost->pins.count,
+		.client_cert = smarthost->client_cert,
+		.client_key = smarthost->client_key,
+		.source_address = smarthost->source_address,
+		.family = smarthost->family,
+		.address_timeout = (options->connect_timeout + 1) / 2,
+		.connect_timeout = options->connect_timeout,
+		.patience = options->hooks->patience,
 	};
+}
+
+static void
+set_dialogue(struct session *s, const struct session_options *options)
+{
+	const struct smarthost *smarthost = options->smarthost;
+	bool token = smarthost->token_file != NULL || smarthost->token_command != NULL;
+	unsigned timeout = (unsigned)smarthost->timeout;
+
+	for (size_t i = 0; i < smarthost->add_header.count; i++)
+		buffer_format(&s->fields, "%s\n", smarthost->add_header.items[i]);
+	make_nonce(s->nonce);
 	s->dialogue = (struct smtp_options){
 		.helo = smarthost->helo,
-		.tls = smarthost->tls,
+		.tls = smarthost_tls(smarthost, options->port),
 		.user = smarthost->auth != 0 ? smarthost->user : NULL,
-		.password = smarthost->password,
+		.password = token ? NULL : options->secret,
+		.token = token ? options->secret : NULL,
+		.certificate = smarthost->client_cert != NULL,
+		.nonce = s->nonce,
+		.host = smarthost->host,
+		.port = options->port,
 		.mechanisms = smarthost->auth,
+		.provider = smarthost->provider,
+		.max_size = (uint64_t)smarthost->max_size,
+		.senders = options->senders,
+		.fields = s->fields.length > 0 ? buffer_string(&s->fields) : NULL,
 		.recipients_per_message = smarthost->recipients_per_message,
 		.messages_per_connection = smarthost->messages_per_connection,
 		.timeout = timeout,
 		.final_timeout = 2 * timeout,
-		.trace = hooks->trace,
-		.trace_context = hooks->trace_context,
+		.trace = options->hooks->trace,
+		.trace_context = options->hooks->trace_context,
 	};
+}
+
+struct session *
+session_open(const struct session_options *options)
+{
+	struct session *s = allocate(1, sizeof(*s));
+
+	s->smarthost = options->smarthost;
+	s->hooks = options->hooks;
+	buffer_init(&s->fields, FIELDS_MAX);
+	set_route(s, options);
+	set_dialogue(s, options);
 	s->limit = in_seconds(MESSAGE_SECONDS);
 	if (!connect_to_smarthost(s))
 		return s;
@@ -338,5 +402,6 @@ session_close(struct session *s)
 	}
 	smtp_free(s->smtp);
 	connection_close(s->connection);
+	buffer_free(&s->fields);
 	free(s);
 }

@@ -63,6 +63,7 @@ struct envelope {
 	unsigned notify; /* NOTIFY_ bits */
 	char ret; /* 'F' full, 'H' headers: how much of the message a report returns; 0: not said */
 	char *envid; /* owned; as the caller gave it, for reports; NULL: none */
+	bool wishes_passed; /* the smarthost took notify, ret and envid over in this try: it reports success, not we */
 };
 
 void envelope_init(struct envelope *);

@@ -15,8 +15,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/encode.h"
 #include "smtp/engine.h"
 #include "smtp/explain.h"
+
+enum { MEGABYTE = 1000000, WISHES_ADDRESS_MAX = 200 /* a longer or unusual address does without ORCPT */ };
+
+static const double ATTACHED = 1.37; /* bytes that base64 and its line ends make of one */
 
 static void
 set_fate(struct transaction *t, size_t i, enum fate fate)
@@ -219,6 +224,50 @@ next_is_reset(struct smtp *s)
 }
 
 static bool
+passes_wishes(const struct smtp *s)
+{
+	return (s->server.bits & CAN_DSN) != 0;
+}
+
+/* What reports about the whole message should be like (RFC 3461 4.3, 4.4). */
+static void
+add_report_form(struct smtp *s)
+{
+	const struct envelope *envelope = s->mail.envelope;
+
+	if (!passes_wishes(s))
+		return;
+	if (envelope->ret != 0)
+		buffer_format(&s->line, " RET=%s", envelope->ret == 'F' ? "FULL" : "HDRS");
+	if (envelope->envid != NULL) {
+		buffer_add_string(&s->line, " ENVID=");
+		xtext_encode(&s->line, envelope->envid, strlen(envelope->envid));
+	}
+}
+
+/* Which reports the sender wants of this recipient (RFC 3461 4.1, 4.2). */
+static void
+add_report_wishes(struct smtp *s, const char *address)
+{
+	static const char *const words[] = { "NEVER", "SUCCESS", "FAILURE", "DELAY" };
+	unsigned notify = s->mail.envelope->notify;
+	const char *separator = " NOTIFY=";
+
+	if (!passes_wishes(s) || notify == 0)
+		return;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if ((notify & 1U << i) == 0)
+			continue;
+		buffer_format(&s->line, "%s%s", separator, words[i]);
+		separator = ",";
+	}
+	if (strlen(address) > WISHES_ADDRESS_MAX)
+		return;
+	buffer_add_string(&s->line, " ORCPT=rfc822;");
+	xtext_encode(&s->line, address, strlen(address));
+}
+
+static bool
 next_is_sender(struct smtp *s)
 {
 	struct transaction *t = &s->mail;
@@ -230,6 +279,7 @@ next_is_sender(struct smtp *s)
 		buffer_format(&s->line, " SIZE=%llu", (unsigned long long)t->envelope->facts.size);
 	if ((s->server.bits & CAN_8BITMIME) != 0 && t->envelope->facts.eight_bit)
 		buffer_add_string(&s->line, " BODY=8BITMIME");
+	add_report_form(s);
 	t->stage = STAGE_RECIPIENTS;
 	if (is_sendable(sender) && smtp_command(s, VERB_MAIL, 0)) {
 		s->mails++;
@@ -254,6 +304,7 @@ next_is_recipient(struct smtp *s)
 		if (t->fates[i] != OPEN)
 			continue;
 		buffer_format(&s->line, "RCPT TO:<%s>", address);
+		add_report_wishes(s, address);
 		if (is_sendable(address) && smtp_command(s, VERB_RCPT, i))
 			return true;
 		buffer_clear(&s->line);
@@ -344,13 +395,20 @@ mail_advance(struct smtp *s)
 static bool
 fits(const struct smtp *s, struct envelope *envelope)
 {
+	uint64_t size = envelope->facts.size, limit = stricter(s->options->max_size, s->server.size);
 	char text[REPLY_TEXT_MAX];
 	struct reply refused;
 
-	if (s->server.size == 0 || envelope->facts.size <= s->server.size)
+	if (limit == 0 || size <= limit)
 		return true;
-	snprintf(text, sizeof(text), "message of %llu bytes is larger than the %llu bytes the smarthost accepts",
-	    (unsigned long long)envelope->facts.size, (unsigned long long)s->server.size);
+	if (limit < MEGABYTE)
+		snprintf(text, sizeof(text),
+		    "message of %llu bytes is larger than the %llu bytes the smarthost accepts",
+		    (unsigned long long)size, (unsigned long long)limit);
+	else
+		snprintf(text, sizeof(text),
+		    "%.1f MB encoded > %.1f MB that the smarthost accepts: about %.0f MB of files fit",
+		    (double)size / MEGABYTE, (double)limit / MEGABYTE, (double)limit / MEGABYTE / ATTACHED);
 	reply_set(&refused, 552, "5.3.4", text);
 	envelope_settle(envelope, FAILED, &refused);
 	return false;
@@ -363,6 +421,7 @@ smtp_mail(struct smtp *s, struct envelope *envelope)
 
 	if ((smtp_want(s) & SMTP_IDLE) == 0 || !fits(s, envelope))
 		return;
+	envelope->wishes_passed = passes_wishes(s);
 	*t = (struct transaction){ .envelope = envelope, .tally[CLOSED] = envelope->count };
 	t->fates = allocate(envelope->count, 1);
 	for (size_t i = 0; i < envelope->count; i++) {

@@ -7,6 +7,8 @@
  *	option KEY = VALUE	helo, tls, user, long-user (N bytes), password, mechanisms, recipients and messages (the
  *				limits); before all else
  *	from ADDRESS, to ADDRESS, to-many N, body LINE, body-size N	the next message
+ *	notify N, ret C, envid TEXT	what its sender wants of reports; N of the NOTIFY_ bits
+ *	passed yes, passed no	envelope->wishes_passed
  *	mail			hands it in (wants IDLE)
  *	quit, lost WHY, tls	smtp_quit(), smtp_lost(), smtp_secured() (wants SECURE)
  *	S: LINE			the server says LINE; CRLF is added; \r \n \t \0 \xHH \\ are escapes
@@ -267,6 +269,8 @@ set_option(struct play *p, char *text)
 		p->options.recipients_per_message = (unsigned)strtoul(value, NULL, 10);
 	else if (strcmp(text, "messages") == 0)
 		p->options.messages_per_connection = (unsigned)strtoul(value, NULL, 10);
+	else if (strcmp(text, "max-size") == 0)
+		p->options.max_size = strtoull(value, NULL, 10);
 	else
 		fault(p, "unknown option");
 }
@@ -307,6 +311,31 @@ add_to_many(struct play *p, char *text)
 		snprintf(address, sizeof(address), "r%ld@x", i);
 		envelope_add(message(p), address);
 	}
+}
+
+static void
+set_notify(struct play *p, char *text)
+{
+	message(p)->notify = (unsigned)strtoul(text, NULL, 10);
+}
+
+static void
+set_ret(struct play *p, char *text)
+{
+	message(p)->ret = text[0];
+}
+
+static void
+set_envid(struct play *p, char *text)
+{
+	message(p)->envid = copy_string(text);
+}
+
+static void
+check_passed(struct play *p, char *text)
+{
+	if (p->messages[p->current].envelope.wishes_passed != (strcmp(text, "yes") == 0))
+		fault(p, "the wishes were passed on, or not, the other way");
 }
 
 static void
@@ -517,6 +546,10 @@ static const struct {
 	{ "from", set_from },
 	{ "to", add_to },
 	{ "to-many", add_to_many },
+	{ "notify", set_notify },
+	{ "ret", set_ret },
+	{ "envid", set_envid },
+	{ "passed", check_passed },
 	{ "body", add_body },
 	{ "body-size", add_body_size },
 	{ "mail", hand_in },
