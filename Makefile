@@ -91,8 +91,10 @@ UNIT_TESTS = \
 	build/unit/config \
 	build/unit/config_bad \
 	build/unit/connection \
+	build/unit/connection_addresses \
 	build/unit/connection_explain \
 	build/unit/connection_tls \
+	build/unit/connection_trust \
 	build/unit/dialog \
 	build/unit/encode \
 	build/unit/envelope \

@@ -53,6 +53,7 @@ static const struct {
 #define NO_13 "the server does not speak TLS 1.3"
 #define WANTS_OURS "the server wants a client certificate"
 #define SET_OURS "set client_cert and client_key"
+#define READABLE_OURS "set client_cert and client_key to readable PEM files"
 #define REFUSES_OURS "the server does not accept our client certificate"
 #define CHECK_OURS "is client_cert the one its operator expects?"
 
@@ -83,7 +84,13 @@ static const struct {
 	{ "alert access denied", TLS_SHOWED, REFUSES_OURS, CHECK_OURS },
 	{ "alert handshake failure", TLS_ANSWERED | TLS_SHOWED, REFUSES_OURS, CHECK_OURS },
 	{ "alert handshake failure", TLS_ANSWERED, WANTS_OURS, SET_OURS },
-	{ "key values mismatch", 0, "client_key is not the key of client_cert", "set both to files of one pair" },
+	{ "failed to open certificate file", 0, NULL, READABLE_OURS },
+	{ "failed to open key file", 0, NULL, READABLE_OURS },
+	{ "failed to load certificate", 0, "client_cert holds no certificate", READABLE_OURS },
+	{ "failed to read private key", 0, "client_key holds no key, or one with a passphrase", READABLE_OURS },
+	{ "failed to load private key", 0, "client_key is not the key of client_cert",
+	    "set both to files of one pair" },
+	{ "key mismatch", 0, "client_key is not the key of client_cert", "set both to files of one pair" },
 	{ "certificate in certificate chain", CERTIFICATE, UNKNOWN_CA, ADD_CA },
 	{ "unable to get local issuer", CERTIFICATE, UNKNOWN_CA, ADD_CA },
 	{ "unable to get issuer", CERTIFICATE, UNKNOWN_CA, ADD_CA },
@@ -97,6 +104,10 @@ static const struct {
 	{ "not yet valid", CERTIFICATE, "the certificate is not yet valid", "check this machine's clock" },
 	{ "not present in server certificate", CERTIFICATE, "the certificate is for other names",
 	    "set host or tls_name to a name the certificate has" },
+	{ "NUL byte in", CERTIFICATE, "the certificate has a name with a NUL in it", REPLACE },
+	{ "revoked cert", CERTIFICATE, "the certificate was revoked", REPLACE },
+	{ "ocsp verify failed", CERTIFICATE, "the server's OCSP answer for its certificate is not valid", REPLACE },
+	{ "OCSP URLs", CERTIFICATE, "the server's OCSP answer for its certificate is not valid", REPLACE },
 	{ "certificate revoked", CERTIFICATE, "the certificate was revoked", REPLACE },
 	{ "certificate purpose", CERTIFICATE, "the certificate is not made for servers", REPLACE },
 	{ "too weak", CERTIFICATE, "the certificate's key or signature is too weak", REPLACE },

@@ -155,7 +155,7 @@ show_certificate(struct tls_config *config, const struct connection_options *opt
 	else if (tls_config_set_keypair_file(config, options->client_cert, options->client_key) == 0)
 		return 0;
 	else
-		*why = explain("set client_cert and client_key to readable PEM files", "%s", tls_config_error(config));
+		*why = explain_tls(tls_config_error(config), 0);
 	return -1;
 }
 
