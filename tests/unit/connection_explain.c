@@ -43,7 +43,7 @@ test_tls(void)
 		{ "certificate verification failed: certificate is not yet valid", 0, true,
 		    "the certificate is not yet valid", "check this machine's clock" },
 		{ "name `mail.example' not present in server certificate", 0, true,
-		    "the certificate is for other names", "set host to a name" },
+		    "the certificate is for other names", "set host or tls_name to a name" },
 		{ "certificate verification failed: EE certificate key too weak", 0, true,
 		    "the certificate's key or signature is too weak", "the server's operator" },
 		{ "certificate verification failed: unsuitable certificate purpose", 0, true,
