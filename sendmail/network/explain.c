@@ -37,7 +37,7 @@ static const struct {
 	{ EPIPE, "closed by the server" },
 	{ ECONNRESET, "reset by the server" },
 	{ ECONNABORTED, "reset by the server" },
-	{ EPROTO, "this port speaks TLS from the first byte" },
+	{ EPROTO, "the server spoke TLS in place of plain text" },
 	{ ETIMEDOUT, "the server cannot be reached any more" },
 	{ ENETDOWN, "this machine's network is down" },
 	{ ENETUNREACH, "this machine's network is down" },

@@ -234,7 +234,7 @@ end_lookup(pid_t pid)
 static void
 ask_name_servers(const struct connection_options *options, int64_t deadline, struct answer *answer)
 {
-	int64_t limit = clock_milliseconds() + LOOKUP_SECONDS * 1000;
+	int64_t limit = clock_milliseconds() + (int64_t)LOOKUP_SECONDS * 1000;
 	pid_t pid = -1;
 	int fd;
 

@@ -165,7 +165,7 @@ def mode_and_port_mismatch(lab):
     host = lab.smarthost(listen=('plain', 'starttls'), reply=r'banner=\x15\x03\x01\x00\x02\x02\x46')
     lab.config(host, tls='starttls', queue={'directory': 'none'})
     got = lab.sendmail('-t', stdin=MAIL)
-    like(got.err, rb'speaks TLS from the first byte.*set tls = implicit', 'a TLS alert where plain text was expected')
+    like(got.err, rb'spoke TLS in place of plain text.*set tls = implicit', 'a TLS alert where plain text was expected')
 
 
 @test

@@ -141,6 +141,7 @@ test_errors(void)
 		{ 0, "closed by the server" },
 		{ EPIPE, "closed by the server" },
 		{ ECONNRESET, "reset by the server" },
+		{ EPROTO, "the server spoke TLS in place of plain text" },
 		{ ETIMEDOUT, "the server cannot be reached any more" },
 		{ EIO, "Input/output error" },
 	};
