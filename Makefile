@@ -51,10 +51,12 @@ OBJECTS = \
 	sendmail/config/source.o \
 	sendmail/config/url.o \
 	sendmail/config/values.o \
+	sendmail/network/connect.o \
 	sendmail/network/connection.o \
 	sendmail/network/explain.o \
 	sendmail/network/resolve.o \
 	sendmail/network/tls.o \
+	sendmail/network/wait.o \
 	sendmail/queue/entry.o \
 	sendmail/queue/folder.o \
 	sendmail/queue/format.o \
@@ -90,8 +92,10 @@ UNIT_TESTS = \
 	build/unit/config \
 	build/unit/config_bad \
 	build/unit/connection \
+	build/unit/connection_addresses \
 	build/unit/connection_explain \
 	build/unit/connection_tls \
+	build/unit/connection_trust \
 	build/unit/dialog \
 	build/unit/encode \
 	build/unit/envelope \

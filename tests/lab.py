@@ -255,7 +255,7 @@ class Session:
         self.raw = (folder / f'{number}.commands').read_bytes()
         self.commands = values['commands'].split()
         self.listener, self.tls, self.tls_error = values['listener'], values['tls'], values['tls_error']
-        self.user, self.end = values['user'], values['end']
+        self.client, self.user, self.end = values['client'], values['user'], values['end']
         for key in ('bytes', 'flights', 'waits', 'pipelined', 'messages'):
             setattr(self, key, int(values[key]))
 

@@ -7,6 +7,9 @@
  *   --bind ADDRESS                  where the ports are (127.0.0.1); they are chosen by the system
  *   --cert FILE --key FILE          needed for TLS
  *   --protocols LIST                TLS versions as in tls_config_parse_protocols(3)
+ *   --ciphers LIST                  as in tls_config_set_ciphers(3); "ALL:@SECLEVEL=0" for a --cert too weak for today
+ *   --staple FILE                   an OCSP answer to show with the certificate
+ *   --client-ca FILE                a client must show a certificate of this CA; --client-optional: or none at all
  *   --user NAME --password TEXT     the login; AUTH is offered where TLS stands, or on --plain and --unix
  *   --auth LIST                     mechanisms offered ("PLAIN LOGIN")
  *   --require-auth                  no MAIL before AUTH
@@ -149,6 +152,10 @@ static const struct {
 	{ "cert", &options.cert, NULL },
 	{ "key", &options.key, NULL },
 	{ "protocols", &options.protocols, NULL },
+	{ "ciphers", &options.ciphers, NULL },
+	{ "staple", &options.staple, NULL },
+	{ "client-ca", &options.client_ca, NULL },
+	{ "client-optional", NULL, &options.client_optional },
 	{ "user", &options.user, NULL },
 	{ "password", &options.password, NULL },
 	{ "auth", &options.mechanisms, NULL },
