@@ -19,6 +19,7 @@ LANGUAGE = -std=c11 -D_GNU_SOURCE -Isendmail -Itests
 OBJECTS = \
 	sendmail/base/buffer.o \
 	sendmail/base/certificate.o \
+	sendmail/base/crypto.o \
 	sendmail/base/encode.o \
 	sendmail/base/json.o \
 	sendmail/base/log.o \
@@ -91,6 +92,7 @@ UNIT_TESTS = \
 	build/unit/connection \
 	build/unit/connection_explain \
 	build/unit/connection_tls \
+	build/unit/crypto \
 	build/unit/dialog \
 	build/unit/encode \
 	build/unit/envelope \
