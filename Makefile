@@ -36,10 +36,13 @@ OBJECTS = \
 	sendmail/message/recipients.o \
 	sendmail/message/report.o \
 	sendmail/smtp/auth.o \
+	sendmail/smtp/bearer.o \
 	sendmail/smtp/capability.o \
+	sendmail/smtp/digest.o \
 	sendmail/smtp/explain.o \
 	sendmail/smtp/login.o \
 	sendmail/smtp/reply.o \
+	sendmail/smtp/scram.o \
 	sendmail/smtp/smtp.o \
 	sendmail/smtp/transaction.o \
 	sendmail/config/complete.o \
@@ -100,6 +103,7 @@ UNIT_TESTS = \
 	build/unit/header \
 	build/unit/json \
 	build/unit/log \
+	build/unit/login \
 	build/unit/message_rows \
 	build/unit/options \
 	build/unit/pages \
