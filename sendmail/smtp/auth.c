@@ -123,7 +123,7 @@ static bool quotes_secret(const struct smtp *, const char *text, size_t length);
 static const char *
 noted(const struct smtp *s)
 {
-	return quotes_secret(s, s->login.note, strlen(s->login.note)) ? "(not shown: it quotes the login)"
+	return quotes_secret(s, s->login.note, strlen(s->login.note)) ? "not shown: it quotes the login"
 								      : s->login.note;
 }
 
@@ -198,7 +198,7 @@ static void
 take_success(struct smtp *s)
 {
 	if (!login_done(&s->login, reply_line_text(&s->parser))) {
-		smtp_fail_with(s, SMTP_LOGIN, noted(s));
+		smtp_fail_with(s, SMTP_PROTOCOL, noted(s));
 		return;
 	}
 	login_free(&s->login);
