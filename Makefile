@@ -19,6 +19,7 @@ LANGUAGE = -std=c11 -D_GNU_SOURCE -Isendmail -Itests
 OBJECTS = \
 	sendmail/base/buffer.o \
 	sendmail/base/certificate.o \
+	sendmail/base/crypto.o \
 	sendmail/base/encode.o \
 	sendmail/base/json.o \
 	sendmail/base/log.o \
@@ -35,10 +36,13 @@ OBJECTS = \
 	sendmail/message/recipients.o \
 	sendmail/message/report.o \
 	sendmail/smtp/auth.o \
+	sendmail/smtp/bearer.o \
 	sendmail/smtp/capability.o \
+	sendmail/smtp/digest.o \
 	sendmail/smtp/explain.o \
 	sendmail/smtp/login.o \
 	sendmail/smtp/reply.o \
+	sendmail/smtp/scram.o \
 	sendmail/smtp/smtp.o \
 	sendmail/smtp/transaction.o \
 	sendmail/config/complete.o \
@@ -96,6 +100,7 @@ UNIT_TESTS = \
 	build/unit/connection_explain \
 	build/unit/connection_tls \
 	build/unit/connection_trust \
+	build/unit/crypto \
 	build/unit/dialog \
 	build/unit/encode \
 	build/unit/envelope \
@@ -103,6 +108,7 @@ UNIT_TESTS = \
 	build/unit/header \
 	build/unit/json \
 	build/unit/log \
+	build/unit/login \
 	build/unit/message_rows \
 	build/unit/options \
 	build/unit/pages \

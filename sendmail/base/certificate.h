@@ -1,7 +1,7 @@
 /*
- * Reads of a certificate what libtls does not tell. The only user of openssl
- * headers; libtls must be initialised first, because libcrypto called before it
- * would read the file that OPENSSL_CONF names.
+ * Reads of a certificate what libtls does not tell. Besides crypto.c the only
+ * user of openssl headers; libtls must be initialised first, because libcrypto
+ * called before it would read the file that OPENSSL_CONF names.
  */
 #ifndef BASE_CERTIFICATE_H
 #define BASE_CERTIFICATE_H

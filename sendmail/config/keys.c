@@ -32,7 +32,7 @@ const struct key config_keys[] = {
 	SMARTHOST("insecure", &kind_yes_no, insecure, "no", "permits tls = none beyond this machine"),
 	SMARTHOST("ca_file", &kind_path, ca_file, NULL, "file of certificate authorities to trust"),
 	SMARTHOST("ca_path", &kind_path, ca_path, NULL, "hashed directory of certificate authorities to trust"),
-	SMARTHOST("auth", &kind_auth, auth, "auto", "auto, none or a list of plain and login"),
+	SMARTHOST("auth", &kind_auth, auth, "auto", "auto, none or a list of mechanisms"),
 	SMARTHOST("user", &kind_text, user, NULL, "login name"),
 	SMARTHOST("password_file", &kind_path, password_file, NULL, "file that holds the password"),
 	SMARTHOST("password", &kind_secret, password, NULL, "the password itself"),

@@ -10,6 +10,7 @@
 
 #include "base/buffer.h"
 #include "config/config.h"
+#include "smtp/login.h"
 
 enum {
 	DOMAIN_MAX = 253, /* RFC 1035 2.3.4 */
@@ -360,13 +361,13 @@ static int
 auth_add(void *field, const char *item, struct reason *why)
 {
 	unsigned *auth = field;
+	unsigned bit = login_bit(item, strlen(item));
 
-	if (strcmp(item, "plain") == 0)
-		*auth |= SMTP_AUTH_PLAIN;
-	else if (strcmp(item, "login") == 0)
-		*auth |= SMTP_AUTH_LOGIN;
-	else
-		return value_refuse(why, item, "a way to log in", "auto, none, or a list of plain and login");
+	if (bit == 0)
+		return value_refuse(why, item, "a way to log in",
+		    "auto, none, or a list of plain, login, scram-sha-256, scram-sha-1, cram-md5, digest-md5, "
+		    "oauthbearer, xoauth2 and external");
+	*auth |= bit;
 	return 0;
 }
 
@@ -384,11 +385,21 @@ auth_parse(void *field, const char *text, struct reason *why)
 static bool
 auth_print(const void *field, size_t index, struct buffer *out)
 {
-	static const char *const names[] = { "none", "plain", "login", "plain, login" };
 	const unsigned *auth = field;
+	const char *separator = "", *name;
+	unsigned bit;
 
 	(void)index;
-	buffer_add_string(out, *auth == SMTP_AUTH_AUTO ? "auto" : names[*auth & (SMTP_AUTH_PLAIN | SMTP_AUTH_LOGIN)]);
+	if (*auth == 0 || *auth == SMTP_AUTH_AUTO)
+		buffer_add_string(out, *auth == 0 ? "none" : "auto");
+	for (size_t i = 0; *auth != SMTP_AUTH_AUTO && (name = login_row(i, &bit)) != NULL; i++) {
+		if ((*auth & bit) == 0)
+			continue;
+		buffer_add_string(out, separator);
+		for (; *name != '\0'; name++)
+			buffer_add_char(out, *name >= 'A' && *name <= 'Z' ? (char)(*name - 'A' + 'a') : *name);
+		separator = ", ";
+	}
 	return true;
 }
 

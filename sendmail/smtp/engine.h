@@ -98,7 +98,8 @@ struct smtp {
 	struct reply_parser parser;
 	struct capabilities server;
 	struct login login;
-	struct buffer secret; /* what was said last in it, in base64 */
+	bool cancelled; /* '*' was said */
+	struct buffer secrets; /* how all begins that no reply may quote; see auth.c */
 	struct transaction mail;
 	uint64_t mails; /* MAIL commands sent */
 	struct buffer line; /* the command being formatted */

@@ -97,6 +97,7 @@ static const struct value_row {
 	{ "host with an underscore", "[smarthost]\nhost = mail_pit\nauth = none\nfrom = a@b.example\n",
 	    "host = mail_pit" },
 	{ "mechanisms", BASE "auth = login,plain\n", "auth = plain, login" },
+	{ "mechanisms in any case", BASE "auth = SCRAM-SHA-256,Plain\n", "auth = plain, scram-sha-256" },
 	{ "one mechanism", BASE "auth = login\n", "auth = login" },
 	{ "helo", BASE "helo = [IPv6:2001:db8::1]\n", "helo = [IPv6:2001:db8::1]" },
 	{ "CA", BASE "ca_file = /a/b c.pem\nca_path = /a\n", "ca_file = /a/b c.pem\nca_path = /a" },
