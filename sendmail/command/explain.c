@@ -14,7 +14,7 @@
 #include "smtp/reply.h"
 #include "smtp/typo.h"
 
-enum { PASTED_MAX = 65536, ADDRESS_SHOWN_MAX = ADDRESS_MAX + 1 };
+enum { PASTED_MAX = 65536, LINES_MAX = 2 * PASTED_MAX, ADDRESS_SHOWN_MAX = ADDRESS_MAX + 1 };
 
 /* True for a code, whatever a server may say, with a blank, a '-' or nothing behind it. */
 static bool
@@ -76,7 +76,7 @@ read_reply(const char *text, struct reply *reply)
 
 	if (start == NULL)
 		return false;
-	buffer_init(&lines, 2 * PASTED_MAX);
+	buffer_init(&lines, LINES_MAX);
 	add_lines(&lines, start);
 	reply_init(&parser);
 	bytes = buffer_string(&lines);

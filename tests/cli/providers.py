@@ -137,7 +137,7 @@ def deferred(lab):
 @test
 def ehlo_is_not_said_after_the_login(lab):
     """What Brevo's quirk rests on: the double forgets the login at a second EHLO, and is never given one."""
-    host = lab.smarthost('--require-auth', listen=['implicit', 'starttls'])
+    host = lab.smarthost('--require-auth', '--forgetful', listen=['implicit', 'starttls'])
     for tls, ehlos in (('implicit', 1), ('starttls', 2)):
         lab.config(host, tls=tls)
         is_(lab.sendmail('-odq', 'bob@x.test', stdin=MAIL).status, 0, 'stored')

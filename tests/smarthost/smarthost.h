@@ -18,7 +18,7 @@ struct options {
 	const char *unix_path, *bind;
 	const char *cert, *key, *protocols;
 	const char *user, *password, *mechanisms;
-	bool require_auth, no_starttls;
+	bool require_auth, forgetful, no_starttls;
 	const char *ehlo, *ehlo_before;
 	int delay; /* milliseconds */
 	const char *record; /* folder, or NULL */
