@@ -4,6 +4,7 @@
  */
 #include "smtp/typo.h"
 
+#include <stdbool.h>
 #include <string.h>
 #include <strings.h>
 
@@ -50,7 +51,7 @@ static const char *const domains[] = {
 enum { DOMAINS = sizeof(domains) / sizeof(domains[0]), SHORTEST = 8 }; /* shorter ones are near too many others */
 
 /* What follows the first difference must be equal once one letter is left out of either, changed or swapped. */
-static int
+static bool
 one_slip(const char *a, const char *b)
 {
 	while (*a != '\0' && strncasecmp(a, b, 1) == 0) {
@@ -60,7 +61,7 @@ one_slip(const char *a, const char *b)
 	if (*a == '\0')
 		return *b != '\0' && b[1] == '\0';
 	if (strcasecmp(a + 1, b) == 0 || (*b != '\0' && (strcasecmp(a, b + 1) == 0 || strcasecmp(a + 1, b + 1) == 0)))
-		return 1;
+		return true;
 	return *b != '\0' && strncasecmp(a, b + 1, 1) == 0 && strncasecmp(a + 1, b, 1) == 0 &&
 	       strcasecmp(a + 2, b + 2) == 0;
 }
