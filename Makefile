@@ -40,11 +40,15 @@ OBJECTS = \
 	sendmail/smtp/capability.o \
 	sendmail/smtp/digest.o \
 	sendmail/smtp/explain.o \
+	sendmail/smtp/explain_code.o \
+	sendmail/smtp/explain_provider.o \
+	sendmail/smtp/explain_text.o \
 	sendmail/smtp/login.o \
 	sendmail/smtp/reply.o \
 	sendmail/smtp/scram.o \
 	sendmail/smtp/smtp.o \
 	sendmail/smtp/transaction.o \
+	sendmail/smtp/typo.o \
 	sendmail/config/complete.o \
 	sendmail/config/config.o \
 	sendmail/config/keys.o \
@@ -79,6 +83,7 @@ OBJECTS = \
 	sendmail/delivery/settle.o \
 	sendmail/command/caller.o \
 	sendmail/command/control.o \
+	sendmail/command/explain.o \
 	sendmail/command/mailq.o \
 	sendmail/command/options.o \
 	sendmail/command/outcome.o \

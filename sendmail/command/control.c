@@ -7,6 +7,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "command/explain.h"
 #include "command/run.h"
 #include "command/spool.h"
 #include "command/steer.h"
@@ -75,6 +76,7 @@ run_run(struct caller *caller, int argc, char **argv, struct reason *reason)
 
 const struct control_row control_rows[] = {
 	{ "config", run_config, "[--write file]" },
+	{ "explain", explain_run, "[--provider name] [--step step] reply ..." },
 	{ "queue list", spool_list, "[--json] [waiting | held | failed]" },
 	{ "queue show", spool_show, "id" },
 	{ "queue hold", steer_hold, "pattern ..." },

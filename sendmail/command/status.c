@@ -3,6 +3,7 @@
 #include <sysexits.h>
 
 #include "smtp/explain.h"
+#include "smtp/typo.h"
 
 /* What the refusal of a recipient is worth. */
 static const int refusals[] = {
@@ -12,6 +13,8 @@ static const int refusals[] = {
 	[REFUSAL_SENDER] = EX_UNAVAILABLE,
 	[REFUSAL_SIZE] = EX_UNAVAILABLE,
 	[REFUSAL_POLICY] = EX_UNAVAILABLE,
+	[REFUSAL_LOGIN] = EX_UNAVAILABLE,
+	[REFUSAL_ACCOUNT] = EX_UNAVAILABLE,
 };
 
 /* Without a queue, by trouble. */
@@ -32,7 +35,7 @@ refused_status(const struct envelope *envelope)
 	for (size_t i = 0; i < envelope->count; i++) {
 		const struct recipient *r = &envelope->recipients[i];
 
-		if (r->verdict == FAILED && refusals[explain_reply(&r->reply)->class] != EX_NOUSER)
+		if (r->verdict == FAILED && refusals[explain_reply(NULL, STEP_ANY, &r->reply)->class] != EX_NOUSER)
 			all_unknown = false;
 	}
 	return all_unknown ? EX_NOUSER : EX_UNAVAILABLE;
@@ -42,6 +45,17 @@ int
 unsent_status(const struct trouble *trouble)
 {
 	return troubles[trouble->kind];
+}
+
+static void
+add_cure(const struct recipient *recipient, struct buffer *out)
+{
+	const struct refusal *refusal = explain_reply(NULL, STEP_ANY, &recipient->reply);
+	const char *meant = refusal->class == REFUSAL_MAILBOX ? typo_meant(recipient->address) : NULL;
+
+	buffer_format(out, "; %s", refusal->cure);
+	if (meant != NULL)
+		buffer_format(out, ", is %s meant?", meant);
 }
 
 void
@@ -59,7 +73,7 @@ explain_recipients(const struct envelope *envelope, enum verdict verdict, struct
 	reply_format(&first->reply, said, sizeof(said));
 	buffer_format(out, "to <%s>: %s", first->address, said);
 	if (verdict == FAILED)
-		buffer_format(out, "; %s", explain_reply(&first->reply)->cure);
+		add_cure(first, out);
 	if (count > 1)
 		buffer_format(out, " (and %zu more recipients)", count - 1);
 }

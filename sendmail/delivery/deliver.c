@@ -12,6 +12,7 @@
 #include "delivery/maildir.h"
 #include "delivery/pause.h"
 #include "delivery/route.h"
+#include "smtp/explain.h"
 
 enum { NUMBER_MAX = 32 };
 
@@ -68,6 +69,7 @@ log_recipient(const struct delivery *d, const struct envelope *e, const struct r
 	const struct smarthost *host = d->smarthost;
 	const char *port = d->ways[host - d->options.config->smarthosts].port;
 	char uid[NUMBER_MAX], size[NUMBER_MAX], delay[NUMBER_MAX], spent[NUMBER_MAX], where[512];
+	const struct refusal *refusal = explain_reply(host->provider, STEP_ANY, &r->reply);
 	char reply[REPLY_TEXT_MAX + 32];
 
 	snprintf(uid, sizeof(uid), "%lu", e->uid);
@@ -91,6 +93,7 @@ log_recipient(const struct delivery *d, const struct envelope *e, const struct r
 		{ "reply", reply },
 		{ "delay", delay },
 		{ "milliseconds", spent },
+		{ r->reply.code >= 400 ? "cause" : NULL, refusal->meaning },
 		{ NULL, NULL },
 	    });
 }

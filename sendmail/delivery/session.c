@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/encode.h"
+#include "smtp/explain.h"
 
 enum {
 	READ_SIZE = 16384,
@@ -80,22 +81,41 @@ set_trouble(struct session *s, enum trouble_kind kind, const char *text)
 	reason_set(&s->trouble.reason, "%s", text);
 }
 
+/* What a server said is explained by its words, what happened without a word by the table. */
+static void
+tell_failure(struct session *s, const struct smtp_failure *failure, const char *cure)
+{
+	char said[REPLY_TEXT_MAX + 32], text[REASON_MAX];
+
+	reply_format(&failure->reply, said, sizeof(said));
+	if (failure->reply.code >= 400) {
+		const struct refusal *row =
+		    explain_reply(s->dialogue.provider, step_named(failure->step), &failure->reply);
+
+		s->trouble.least_pause = row->pause;
+		snprintf(text, sizeof(text), "%s:%s %s: %s (%s); %s", s->route.host, s->route.port, failure->step, said,
+		    row->meaning, row->cure);
+	} else
+		snprintf(
+		    text, sizeof(text), "%s:%s %s: %s; %s", s->route.host, s->route.port, failure->step, said, cure);
+	reason_set(&s->trouble.reason, "%s", text);
+}
+
 /* The engine gave up: keeps its reason in our words. */
 static void
 note_failure(struct session *s)
 {
 	const struct smtp_failure *failure = smtp_failure(s->smtp);
-	char said[REPLY_TEXT_MAX + 32], text[REASON_MAX];
 
 	for (size_t i = 0; i < sizeof(troubles) / sizeof(troubles[0]); i++) {
 		if (troubles[i].trouble != failure->trouble ||
 		    (troubles[i].plain_step != NULL &&
 			(s->dialogue.tls == SMTP_TLS_IMPLICIT || strcmp(troubles[i].plain_step, failure->step) != 0)))
 			continue;
-		reply_format(&failure->reply, said, sizeof(said));
-		snprintf(text, sizeof(text), "%s:%s %s: %s; %s", s->route.host, s->route.port, failure->step, said,
-		    troubles[i].cure);
-		set_trouble(s, troubles[i].kind, text);
+		if (s->trouble.kind == TROUBLE_NONE) {
+			s->trouble.kind = troubles[i].kind;
+			tell_failure(s, failure, troubles[i].cure);
+		}
 		/* Before the answer to MAIL nothing was said of this message: the next one would fare no better. */
 		s->trouble.everybody = troubles[i].everybody || strcmp(failure->step, "MAIL FROM") == 0;
 		s->trouble.secret_refused = failure->trouble == SMTP_LOGIN && strcmp(failure->step, "AUTH") == 0 &&

@@ -13,6 +13,7 @@
  *   --user NAME --password TEXT     the login; AUTH is offered where TLS stands, or on --plain and --unix
  *   --auth LIST                     mechanisms offered ("PLAIN LOGIN")
  *   --require-auth                  no MAIL before AUTH
+ *   --forgetful                     EHLO ends the login, as at Brevo
  *   --ehlo LIST                     keywords, separated by commas; STARTTLS and AUTH are added
  *   --ehlo-before LIST              the keywords before STARTTLS, when they differ
  *   --no-starttls                   --starttls does not offer it: somebody stripped it
@@ -160,6 +161,7 @@ static const struct {
 	{ "password", &options.password, NULL },
 	{ "auth", &options.mechanisms, NULL },
 	{ "require-auth", NULL, &options.require_auth },
+	{ "forgetful", NULL, &options.forgetful },
 	{ "ehlo", &options.ehlo, NULL },
 	{ "ehlo-before", &options.ehlo_before, NULL },
 	{ "no-starttls", NULL, &options.no_starttls },

@@ -18,7 +18,7 @@ struct options {
 	const char *unix_path, *bind;
 	const char *cert, *key, *protocols, *ciphers, *staple, *client_ca;
 	const char *user, *password, *mechanisms;
-	bool require_auth, no_starttls, client_optional;
+	bool require_auth, forgetful, no_starttls, client_optional;
 	const char *ehlo, *ehlo_before;
 	int delay; /* milliseconds */
 	const char *record; /* folder, or NULL */
