@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The rows of options.txt, each run; and that they show every option in each form. Then the cases of semantics.txt."""
+import contextlib
 import os
 import pwd
 import re
@@ -64,6 +65,7 @@ def start(lab, row, stdin):
     before = len(lab.host.messages())
     process = lab.start(*row.words, stdin=stdin)
     lab.host.messages(before + 1)
+    wait_until(lambda: not lab.queued(), what='an empty queue')
     process.send_signal(signal.SIGTERM)
     process.wait()
     return Result(row.words, 0, process.stdout.read(), process.stderr.read(), 0)
@@ -108,7 +110,10 @@ def check_row(lab, row):
     if is_(len(messages), wanted, f'{row.text}: messages', messages) and wanted:
         check_message(row, messages[0])
         is_([m.recipients for m in messages[1:]], [[a] for a in further.get('report', ())], f'{row.text}: reports')
-    lab.control('queue', 'delete', '*')
+    if 'stored' in further and row.to == '-':
+        lab.control('queue', 'delete', '*')
+    with contextlib.suppress(TimeoutError):
+        wait_until(lambda: not lab.queued(), 10)
     is_(lab.queued(), [], f'{row.text}: nothing is left')
 
 
