@@ -36,9 +36,11 @@ OBJECTS = \
 	sendmail/message/report.o \
 	sendmail/smtp/auth.o \
 	sendmail/smtp/capability.o \
+	sendmail/smtp/commands.o \
 	sendmail/smtp/explain.o \
 	sendmail/smtp/login.o \
 	sendmail/smtp/reply.o \
+	sendmail/smtp/server.o \
 	sendmail/smtp/smtp.o \
 	sendmail/smtp/transaction.o \
 	sendmail/config/complete.o \
@@ -72,14 +74,17 @@ OBJECTS = \
 	sendmail/delivery/settle.o \
 	sendmail/command/caller.o \
 	sendmail/command/control.o \
+	sendmail/command/intake.o \
 	sendmail/command/mailq.o \
 	sendmail/command/options.o \
 	sendmail/command/outcome.o \
 	sendmail/command/run.o \
+	sendmail/command/serve.o \
 	sendmail/command/spool.o \
 	sendmail/command/status.o \
 	sendmail/command/steer.o \
-	sendmail/command/submit.o
+	sendmail/command/submit.o \
+	sendmail/command/verify.o
 
 UNIT_TESTS = \
 	build/unit/address \
@@ -111,6 +116,7 @@ UNIT_TESTS = \
 	build/unit/reader \
 	build/unit/reply \
 	build/unit/report \
+	build/unit/server \
 	build/unit/smtp \
 	build/unit/status
 
