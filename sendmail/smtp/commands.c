@@ -258,17 +258,22 @@ cut_path(char *text)
 	return skip_blanks(c);
 }
 
-/* "FROM:<a@b> PARAMETERS" without its keyword; NULL, answered, when it is not so. */
+/* The path of command (its verb is off already) "FROM:<a@b> PARAMETERS", cut from what stands behind it; NULL,
+ * answered, when it is not so. */
 static char *
-find_path(struct server *s, char *text, const char *keyword, const char *usage)
+find_path(struct server *s, char *text, const char *command, char **parameters)
 {
+	const char *keyword = strchr(command, ' ') + 1;
 	size_t length = strlen(keyword);
+	char usage[64];
 
 	if (strlen(text) >= length && same_text(text, length, keyword)) {
 		text = skip_blanks(text + length);
-		if (*text != '\0')
+		*parameters = cut_path(text);
+		if (*parameters != NULL)
 			return text;
 	}
+	snprintf(usage, sizeof(usage), "Syntax: %s<address>", command);
 	server_reply(s, 501, "5.5.4", usage);
 	return NULL;
 }
@@ -281,6 +286,7 @@ read_address(const char *path, bool utf8, char out[ADDRESS_MAX + 1])
 	struct address a, more;
 	enum address_result result;
 
+	out[0] = '\0';
 	for (const char *c = path; !utf8 && *c != '\0'; c++)
 		if (is_eight_bit(*c))
 			return "a non-ASCII address needs SMTPUTF8";
@@ -290,7 +296,8 @@ read_address(const char *path, bool utf8, char out[ADDRESS_MAX + 1])
 		return a.reason;
 	if (result == ADDRESS_END || address_next(&list, &more) != ADDRESS_END)
 		return "exactly one address is wanted";
-	snprintf(out, ADDRESS_MAX + 1, "%s", result == ADDRESS_NULL ? "" : a.text);
+	if (result == ADDRESS_FOUND)
+		memcpy(out, a.text, strlen(a.text) + 1);
 	return NULL;
 }
 
@@ -322,36 +329,35 @@ do_ehlo(struct server *s, char *text)
 }
 
 static void
+begin_transaction(struct server *s, const char *path, struct parameters *p)
+{
+	char sender[ADDRESS_MAX + 1];
+	const char *wrong = read_address(path, p->utf8, sender);
+
+	if (wrong != NULL) {
+		server_reply(s, 553, "5.1.7", wrong);
+		return;
+	}
+	s->order =
+	    (struct server_order){ .sender = copy_string(sender), .ret = p->ret, .envid = p->envid, .utf8 = p->utf8 };
+	p->envid = NULL;
+	s->mail = true;
+	server_reply(s, 250, "2.1.0", "Ok");
+}
+
+static void
 do_mail(struct server *s, char *text)
 {
 	struct parameters parameters = { .server = s };
-	char *path, *rest, sender[ADDRESS_MAX + 1];
-	const char *wrong;
+	char *path, *rest;
 
 	if (s->mail) {
 		server_reply(s, 503, "5.5.1", "Nested MAIL command");
 		return;
 	}
-	path = find_path(s, text, "FROM:", "Syntax: MAIL FROM:<address>");
-	if (path == NULL)
-		return;
-	rest = cut_path(path);
-	if (rest == NULL)
-		server_reply(s, 501, "5.5.4", "Syntax: MAIL FROM:<address>");
-	else if (take_parameters(s, mail_parameters, &parameters, rest)) {
-		wrong = read_address(path, parameters.utf8, sender);
-		if (wrong != NULL) {
-			server_reply(s, 553, "5.1.7", wrong);
-		} else {
-			s->order = (struct server_order){ .sender = copy_string(sender),
-				.ret = parameters.ret,
-				.envid = parameters.envid,
-				.utf8 = parameters.utf8 };
-			parameters.envid = NULL;
-			s->mail = true;
-			server_reply(s, 250, "2.1.0", "Ok");
-		}
-	}
+	path = find_path(s, text, "MAIL FROM:", &rest);
+	if (path != NULL && take_parameters(s, mail_parameters, &parameters, rest))
+		begin_transaction(s, path, &parameters);
 	free(parameters.envid);
 }
 
@@ -390,15 +396,8 @@ do_rcpt(struct server *s, char *text)
 		server_reply(s, 503, "5.5.1", s->mail ? "RCPT after BDAT" : "MAIL first");
 		return;
 	}
-	path = find_path(s, text, "TO:", "Syntax: RCPT TO:<address>");
-	if (path == NULL)
-		return;
-	rest = cut_path(path);
-	if (rest == NULL) {
-		server_reply(s, 501, "5.5.4", "Syntax: RCPT TO:<address>");
-		return;
-	}
-	if (!take_parameters(s, rcpt_parameters, &parameters, rest))
+	path = find_path(s, text, "RCPT TO:", &rest);
+	if (path == NULL || !take_parameters(s, rcpt_parameters, &parameters, rest))
 		return;
 	wrong = read_address(path, s->order.utf8, address);
 	if (wrong == NULL && address[0] == '\0')
