@@ -39,6 +39,7 @@ OBJECTS = \
 	sendmail/smtp/bearer.o \
 	sendmail/smtp/capability.o \
 	sendmail/smtp/digest.o \
+	sendmail/smtp/commands.o \
 	sendmail/smtp/explain.o \
 	sendmail/smtp/explain_code.o \
 	sendmail/smtp/explain_provider.o \
@@ -46,6 +47,7 @@ OBJECTS = \
 	sendmail/smtp/login.o \
 	sendmail/smtp/reply.o \
 	sendmail/smtp/scram.o \
+	sendmail/smtp/server.o \
 	sendmail/smtp/smtp.o \
 	sendmail/smtp/transaction.o \
 	sendmail/smtp/typo.o \
@@ -84,14 +86,17 @@ OBJECTS = \
 	sendmail/command/caller.o \
 	sendmail/command/control.o \
 	sendmail/command/explain.o \
+	sendmail/command/intake.o \
 	sendmail/command/mailq.o \
 	sendmail/command/options.o \
 	sendmail/command/outcome.o \
 	sendmail/command/run.o \
+	sendmail/command/serve.o \
 	sendmail/command/spool.o \
 	sendmail/command/status.o \
 	sendmail/command/steer.o \
-	sendmail/command/submit.o
+	sendmail/command/submit.o \
+	sendmail/command/verify.o
 
 UNIT_TESTS = \
 	build/unit/address \
@@ -127,6 +132,7 @@ UNIT_TESTS = \
 	build/unit/reader \
 	build/unit/reply \
 	build/unit/report \
+	build/unit/server \
 	build/unit/smtp \
 	build/unit/status
 

@@ -44,6 +44,8 @@ struct facts {
 
 /* What the sender wants to be told (RFC 3461 4.1); bits, none: failure and delay. */
 enum { NOTIFY_NEVER = 1, NOTIFY_SUCCESS = 2, NOTIFY_FAILURE = 4, NOTIFY_DELAY = 8 };
+/* "never" alone, or a list of the other words with commas, in any case; 0 when one of them is wrong. */
+unsigned notify_bits(const char *words);
 
 struct envelope {
 	char id[ID_MAX];

@@ -65,7 +65,7 @@ def faces(lab):
     like(lab.sendmail('--version').out, rb'\Asendmail-submit [0-9.]+\n\Z', '--version')
     like(lab.sendmail('--help').out, rb'\Ausage: sendmail ', '--help')
     fails(lab.sendmail('-bd'), 64, b'-bd: this program never listens', '-bd')
-    fails(lab.sendmail('-bs'), 64, b'unsupported mode', 'a mode that is not there')
+    fails(lab.sendmail('-be'), 64, b'unsupported mode', 'a mode that is not there')
     fails(lab.sendmail(name='sendmailctl'), 64, b'usage: sendmailctl config', 'sendmailctl alone')
     host = lab.smarthost()
     lab.config(host)
