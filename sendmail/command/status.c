@@ -17,10 +17,13 @@ static const int refusals[] = {
 	[REFUSAL_ACCOUNT] = EX_UNAVAILABLE,
 };
 
-/* Without a queue, by trouble. */
+/*
+ * Without a queue, by trouble. An unknown host is not 68: callers such as
+ * Bugzilla take that for the recipient's, for good, and drop the mail.
+ */
 static const int troubles[] = {
 	[TROUBLE_NONE] = EX_UNAVAILABLE,
-	[TROUBLE_HOST] = EX_NOHOST,
+	[TROUBLE_HOST] = EX_UNAVAILABLE,
 	[TROUBLE_SERVICE] = EX_UNAVAILABLE,
 	[TROUBLE_LOGIN] = EX_NOPERM,
 	[TROUBLE_PROTOCOL] = EX_PROTOCOL,

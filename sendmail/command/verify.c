@@ -8,6 +8,7 @@
 #include <sysexits.h>
 
 #include "command/submit.h"
+#include "delivery/route.h"
 #include "message/reader.h"
 
 enum { BLOCK = 32768, VERIFY_BODY_MAX = BLOCK };
@@ -34,7 +35,9 @@ read_header(struct buffer *header, bool dot_ends)
 static int
 print_recipients(const struct caller *caller, const struct envelope *envelope)
 {
-	const struct smarthost *smarthost = caller->config.smarthosts;
+	const struct smarthost *order[SMARTHOSTS_MAX];
+	const struct smarthost *smarthost =
+	    route_order(&caller->config, envelope->sender, order) > 0 ? order[0] : caller->config.smarthosts;
 	int status = EX_OK;
 
 	for (size_t i = 0; i < envelope->count; i++) {

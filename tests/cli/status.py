@@ -151,7 +151,7 @@ def without_queue(lab):
     """Only then a smarthost in trouble costs the mail, and the status says why."""
     rows = (
         ('refused connection', {'port': 1}, {}, 69, rb'connection refused'),
-        ('unknown host', {'host': 'nowhere.invalid'}, {}, 68, rb'nowhere.invalid'),
+        ('unknown host', {'host': 'nowhere.invalid'}, {}, 69, rb'nowhere.invalid'),
         ('greeting', {}, {'reply': 'banner=554 go away'}, 69, rb'greeting: 554 go away'),
         ('not SMTP', {}, {'reply': 'banner=garbage'}, 76, rb'check host and port'),
         ('login', {}, {'reply': 'auth=535 5.7.8 bad credentials'}, 77, rb'AUTH: 535 5.7.8 bad credentials .*; check user'),
