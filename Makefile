@@ -19,6 +19,8 @@ LANGUAGE = -std=c11 -D_GNU_SOURCE -Isendmail -Itests
 OBJECTS = \
 	sendmail/base/buffer.o \
 	sendmail/base/certificate.o \
+	sendmail/base/command.o \
+	sendmail/base/crypto.o \
 	sendmail/base/encode.o \
 	sendmail/base/json.o \
 	sendmail/base/log.o \
@@ -41,13 +43,19 @@ OBJECTS = \
 	sendmail/smtp/reply.o \
 	sendmail/smtp/smtp.o \
 	sendmail/smtp/transaction.o \
+	sendmail/config/aliases.o \
 	sendmail/config/complete.o \
 	sendmail/config/config.o \
 	sendmail/config/keys.o \
+	sendmail/config/lists.o \
 	sendmail/config/load.o \
 	sendmail/config/numbers.o \
+	sendmail/config/preset.o \
+	sendmail/config/preset_table.o \
 	sendmail/config/print.o \
 	sendmail/config/secret.o \
+	sendmail/config/ses.o \
+	sendmail/config/smarthost.o \
 	sendmail/config/source.o \
 	sendmail/config/url.o \
 	sendmail/config/values.o \
