@@ -93,9 +93,13 @@ UNIT_TESTS = \
 	build/unit/address \
 	build/unit/body \
 	build/unit/buffer \
+	build/unit/command \
 	build/unit/compose \
 	build/unit/config \
+	build/unit/config_aliases \
 	build/unit/config_bad \
+	build/unit/config_preset \
+	build/unit/config_secret \
 	build/unit/connection \
 	build/unit/connection_explain \
 	build/unit/connection_tls \

@@ -61,9 +61,12 @@ host_fits(const struct place *place, const char *host)
 	return matches(pattern, host);
 }
 
+/* An address is nobody's name: 127.0.0.1 says nothing about who listens there. */
 const struct preset *
 preset_of_host(const char *host)
 {
+	if (strspn(host, "0123456789.") == strlen(host))
+		return NULL;
 	for (const struct preset *preset = presets; preset < presets + preset_count; preset++) {
 		if (host_fits(&preset->stream_host, host))
 			return preset;

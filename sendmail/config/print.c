@@ -136,7 +136,7 @@ write_config(const struct config *config, struct buffer *out, bool show_secrets)
 	struct writer writer = { out, show_secrets, true };
 
 	write_comment(&writer, "source: %s", config->source);
-	for (size_t i = 0; i < config->warnings.count; i++)
+	for (size_t i = 0; i < config->warnings.count && !show_secrets; i++) /* of the file that was read */
 		write_comment(&writer, "warning: %s", config->warnings.items[i]);
 	for (size_t i = 0; i < config->smarthost_count; i++)
 		write_smarthost(&writer, &config->smarthosts[i]);

@@ -177,7 +177,8 @@ static const struct environment_row {
 	    "not set, write an absolute path" },
 	{ "SENDMAIL_PASSWORD_FILE below a folder",
 	    { { "SENDMAIL_SMARTHOST", "smtps://me@h.example" }, { "SENDMAIL_PASSWORD_FILE", "a/pw" } },
-	    "SENDMAIL_PASSWORD_FILE: password_file: \"a/pw\" is not an absolute path, write it from the \"/\" on, or the "
+	    "SENDMAIL_PASSWORD_FILE: password_file: \"a/pw\" is not an absolute path, write it from the \"/\" on, or "
+	    "the "
 	    "bare name of a systemd credential" },
 	{ "no such credential",
 	    { { "SENDMAIL_SMARTHOST", "smtps://me@h.example" }, { "SENDMAIL_PASSWORD_FILE", "pw" },
