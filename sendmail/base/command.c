@@ -60,12 +60,11 @@ take_word(const char *c, struct buffer *word)
 			quote = *c;
 		else if (*c == quote)
 			quote = '\0';
-		else if (*c != '\\' || quote == '\'')
+		else {
+			if (*c == '\\' && quote != '\'' && *++c == '\0')
+				return NULL;
 			buffer_add_char(word, *c);
-		else if (*++c != '\0')
-			buffer_add_char(word, *c);
-		else
-			return NULL;
+		}
 	}
 	return c;
 }

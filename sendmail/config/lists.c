@@ -13,6 +13,7 @@
 enum {
 	PORTS_MAX = 8,
 	PIN_BYTES = 32, /* of SHA-256 */
+	PIN_DIGITS = 2 * PIN_BYTES,
 	FIELD_NAME_MAX = 76,
 };
 
@@ -128,12 +129,12 @@ hex_pin(const char *text, unsigned char out[PIN_BYTES])
 
 		if (*c == ':' && count > 0 && count % 2 == 0 && c[1] != '\0')
 			continue;
-		if (digit == NULL || count == 2 * (size_t)PIN_BYTES)
+		if (digit == NULL || count == PIN_DIGITS)
 			return false;
 		out[count / 2] = (unsigned char)(out[count / 2] << 4 | (digit - digits) % 16);
 		count++;
 	}
-	return count == 2 * (size_t)PIN_BYTES;
+	return count == PIN_DIGITS;
 }
 
 static bool
@@ -154,7 +155,7 @@ static int
 pin_add(void *field, const char *item, struct reason *why)
 {
 	unsigned char bytes[PIN_BYTES] = { 0 };
-	char pin[sizeof(PIN_HEX) + 2 * PIN_BYTES] = PIN_HEX;
+	char pin[sizeof(PIN_HEX) + PIN_DIGITS] = PIN_HEX;
 	bool good = false;
 
 	if (same_text(item, strnlen(item, strlen(PIN_BASE64)), PIN_BASE64))

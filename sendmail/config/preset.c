@@ -53,11 +53,8 @@ host_fits(const struct place *place, const char *host)
 	region = strstr(place->host, REGION);
 	if (region == NULL)
 		return same_text(host, strlen(host), place->host);
-	if ((size_t)(region - place->host) + strlen(region) >= sizeof(pattern))
-		return false;
-	memcpy(pattern, place->host, (size_t)(region - place->host));
-	pattern[region - place->host] = '*';
-	strcpy(pattern + (region - place->host) + 1, region + strlen(REGION));
+	snprintf(
+	    pattern, sizeof(pattern), "%.*s*%s", (int)(region - place->host), place->host, region + strlen(REGION));
 	return matches(pattern, host);
 }
 

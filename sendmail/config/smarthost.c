@@ -288,7 +288,7 @@ read_passwords(struct load *load, const struct part *part, struct smarthost *sma
 	char **passwords[PASSWORD_FILES_MAX] = { &smarthost->password, &smarthost->other_password };
 	struct reason why;
 
-	for (size_t i = 0; i < files->count; i++) {
+	for (size_t i = 0; i < files->count && i < PASSWORD_FILES_MAX; i++) {
 		*passwords[i] = secret_read_named(files->items[i], load->world, &why);
 		if (*passwords[i] == NULL)
 			return load_error(load, load_line(part, "password_file"), "password_file: %s", why.text);

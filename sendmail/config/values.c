@@ -375,7 +375,7 @@ number_print(const struct named_number *row, size_t count, int number, struct bu
 	return true;
 }
 
-#define ROWS(table) table, sizeof(table) / sizeof(table[0])
+#define ROWS(table) (table), sizeof(table) / sizeof((table)[0])
 
 static int
 family_parse(void *field, const char *text, struct reason *why)
