@@ -54,6 +54,9 @@ static const struct secret_row {
 	{ "secret key of SES from a command", SES "password_command = echo " SECRET_KEY "\n", { SES_PASSWORD, NULL },
 	    "AKIA", false },
 	{ "password of SES", SES "password = " SES_PASSWORD "\n", { SES_PASSWORD, NULL }, "AKIA", false },
+	{ "40 characters for another provider with regions",
+	    "[smarthost]\nprovider = mailgun\nregion = eu\nuser = me@b.example\npassword = " SECRET_KEY "\n",
+	    { SECRET_KEY, NULL }, "me@b.example", false },
 	{ "40 characters for somebody else", LOGIN "password = " SECRET_KEY "\n", { SECRET_KEY, NULL }, NULL, false },
 };
 
