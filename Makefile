@@ -19,6 +19,7 @@ LANGUAGE = -std=c11 -D_GNU_SOURCE -Isendmail -Itests
 OBJECTS = \
 	sendmail/base/buffer.o \
 	sendmail/base/certificate.o \
+	sendmail/base/command.o \
 	sendmail/base/crypto.o \
 	sendmail/base/encode.o \
 	sendmail/base/json.o \
@@ -51,13 +52,19 @@ OBJECTS = \
 	sendmail/smtp/smtp.o \
 	sendmail/smtp/transaction.o \
 	sendmail/smtp/typo.o \
+	sendmail/config/aliases.o \
 	sendmail/config/complete.o \
 	sendmail/config/config.o \
 	sendmail/config/keys.o \
+	sendmail/config/lists.o \
 	sendmail/config/load.o \
 	sendmail/config/numbers.o \
+	sendmail/config/preset.o \
+	sendmail/config/preset_table.o \
 	sendmail/config/print.o \
 	sendmail/config/secret.o \
+	sendmail/config/ses.o \
+	sendmail/config/smarthost.o \
 	sendmail/config/source.o \
 	sendmail/config/url.o \
 	sendmail/config/values.o \
@@ -102,9 +109,13 @@ UNIT_TESTS = \
 	build/unit/address \
 	build/unit/body \
 	build/unit/buffer \
+	build/unit/command \
 	build/unit/compose \
 	build/unit/config \
+	build/unit/config_aliases \
 	build/unit/config_bad \
+	build/unit/config_preset \
+	build/unit/config_secret \
 	build/unit/connection \
 	build/unit/connection_addresses \
 	build/unit/connection_explain \

@@ -392,6 +392,7 @@ class Lab:
             'smarthost': {'host': '127.0.0.1', 'port': port, 'tls': tls, 'ca_file': self.ca, 'user': 'app',
                           'password_file': secret},
             'identity': {'domain': 'client.test'},
+            'aliases': {'file': 'none'},
             'queue': {'directory': self.queue},
             'log': {'target': self.log},
         }

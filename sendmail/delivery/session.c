@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "base/encode.h"
+#include "config/preset.h"
+#include "config/secret.h"
 #include "smtp/explain.h"
 
 enum {
@@ -337,7 +339,9 @@ static void
 set_dialogue(struct session *s, const struct session_options *options)
 {
 	const struct smarthost *smarthost = options->smarthost;
-	bool token = smarthost->token_file != NULL || smarthost->token_command != NULL;
+	const struct preset *preset =
+	    smarthost->provider != NULL ? preset_of(smarthost) : preset_of_host(smarthost->host);
+	bool token = secret_is_token(smarthost);
 	unsigned timeout = (unsigned)smarthost->timeout;
 
 	for (size_t i = 0; i < smarthost->add_header.count; i++)
@@ -346,7 +350,7 @@ set_dialogue(struct session *s, const struct session_options *options)
 	s->dialogue = (struct smtp_options){
 		.helo = smarthost->helo,
 		.tls = smarthost_tls(smarthost, options->port),
-		.user = smarthost->auth != 0 ? smarthost->user : NULL,
+		.user = smarthost->auth != 0 ? secret_user(smarthost, options->secret) : NULL,
 		.password = token ? NULL : options->secret,
 		.token = token ? options->secret : NULL,
 		.certificate = smarthost->client_cert != NULL,
@@ -354,7 +358,7 @@ set_dialogue(struct session *s, const struct session_options *options)
 		.host = smarthost->host,
 		.port = options->port,
 		.mechanisms = smarthost->auth,
-		.provider = smarthost->provider,
+		.provider = preset != NULL ? preset->name : NULL,
 		.max_size = (uint64_t)smarthost->max_size,
 		.senders = options->senders,
 		.fields = s->fields.length > 0 ? buffer_string(&s->fields) : NULL,

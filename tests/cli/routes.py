@@ -114,7 +114,8 @@ def ports_in_turn(lab):
     for _ in range(2):
         got = lab.sendmail('-v', 'r@x.test', stdin=MAIL)
     is_(got.status, 0, 'all dead: stored')
-    like(got.err, rf'{dead.implicit}: .*refused.*, .*{host.starttls}: .*refused'.encode(), 'each port with its cause')
+    ok(all(f':{port}: connection refused'.encode() in got.err for port in (dead.implicit, host.starttls)),
+       'each port with its cause', got)
 
 
 @test
