@@ -472,12 +472,17 @@ answer_mail(struct smtp *s, const struct command *c, const struct reply *reply)
 		close_all(c->transaction, verdict_of(reply), reply);
 }
 
-/* RFC 5321 4.5.3.1.10: 552 may stand for 452; an enhanced code tells whether this is meant. */
+/*
+ * RFC 5321 4.5.3.1.10: 552 may stand for 452; an enhanced code tells whether
+ * this is meant. OpenSMTPD and Dovecot say 451, with that code.
+ */
 static bool
 too_many(const struct reply *reply)
 {
-	return (reply->code == 452 || reply->code == 552) &&
-	       (reply->enhanced[0] == '\0' || strcmp(reply->enhanced + 1, ".5.3") == 0);
+	if (reply->enhanced[0] == '\0')
+		return reply->code == 452 || reply->code == 552;
+	return (reply->code == 451 || reply->code == 452 || reply->code == 552) &&
+	       strcmp(reply->enhanced + 1, ".5.3") == 0;
 }
 
 /* The server takes no more of them at once, and is asked for no more from now on. */
