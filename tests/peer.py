@@ -8,6 +8,7 @@ network namespaces, so that ports, users and folders are its own and everything 
     postfix = Postfix()                  # one for all tests of the file
 """
 import atexit
+import fcntl
 import os
 import pathlib
 import re
@@ -17,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 
-from lab import BUILD, ROOT, Skip, _build_lock, certificates, need_program, need_root, wait_until
+from lab import BUILD, ROOT, Skip, certificates, need_program, need_root, wait_until
 
 __all__ = ['Postfix', 'enter_namespaces']
 
@@ -33,7 +34,8 @@ POSTDROP = 64002
 
 _POSTFIX = ['postfix', 'sasl2-bin', 'libsasl2-modules', 'libsasl2-modules-db']
 PACKAGES = {'postfix': _POSTFIX,
-            'servers': [*_POSTFIX, 'dovecot-core', 'dovecot-submissiond', 'exim4-base', 'exim4-daemon-heavy', 'opensmtpd']}
+            'servers': [*_POSTFIX, 'dovecot-core', 'dovecot-submissiond', 'exim4-base', 'exim4-daemon-heavy',
+                        'opensmtpd']}
 APT_GET = ['apt-get', '-qq', '-o', 'APT::Sandbox::User=root']
 
 
@@ -71,10 +73,11 @@ def _download(packages, folder):
 def _fetch(name):
     """build/peers/NAME: the unpacked packages; made once."""
     tree = PEERS / name
-    with _build_lock():
+    PEERS.mkdir(parents=True, exist_ok=True)
+    with open(PEERS / '.lock', 'w') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         if tree.exists():
             return tree
-        PEERS.mkdir(exist_ok=True)
         fresh = pathlib.Path(tempfile.mkdtemp(prefix=f'{name}-', dir=PEERS))
         debs = fresh / 'debs'
         debs.mkdir()
@@ -296,7 +299,7 @@ class Postfix:
         return new
 
     def counts(self, seconds=20):
-        """The commands of the one session since the last log(), as Postfix counts them: {'ehlo': '1', 'rcpt': '1/2', ...}:
+        """The commands of the one session since the last log(), as Postfix counts them {"ehlo": "1", "rcpt": "1/2", ...}:
         of two figures the first is what it accepted."""
         found = []
 

@@ -1,7 +1,7 @@
 """What the servers of the matrix share: who may log in, certificates, tokens, and the places where they listen.
 
-A place is one loopback address with a name in /etc/hosts, for one server with some keywords of EHLO switched off; so every
-variant of a server has the standard ports."""
+A place is one loopback address with a name in /etc/hosts, for one server with some keywords of EHLO switched off; so
+every variant of a server has the standard ports."""
 import base64
 import hashlib
 import hmac

@@ -142,8 +142,10 @@ class Exim:
             folder=folder, user=USER, password=PASSWORD, recipients=RECIPIENTS_MAX, size=SIZE_MAX,
             interfaces=' : '.join(f'{address}.{port}' for p in places for address, port, _ in p.listeners),
             eight_bit='yes' if eight_bit else 'no',
-            dovecot=''.join(_DOVECOT.format(driver=name.replace('-', '_').lower(), name=name, auth=given['auth']) for name in ('SCRAM-SHA-1', 'SCRAM-SHA-256')),
-            **{word.lower(): _offered(word, places) for word in ('PIPELINING', 'CHUNKING', 'DSN', 'SMTPUTF8')}, **given))
+            dovecot=''.join(_DOVECOT.format(driver=name.replace('-', '_').lower(), name=name, auth=given['auth'])
+                            for name in ('SCRAM-SHA-1', 'SCRAM-SHA-256')),
+            **{word.lower(): _offered(word, places) for word in ('PIPELINING', 'CHUNKING', 'DSN', 'SMTPUTF8')},
+            **given))
         _trust(configuration)
         process = start(['exim4', '-C', configuration, '-bdf'])
         self._processes.append((process, [where[:2] for place in places for where in place.listeners]))

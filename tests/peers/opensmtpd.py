@@ -27,8 +27,8 @@ def _mended_keys():
     source, made = _HERE / 'opensmtpd-keys.c', BUILD / 'opensmtpd-keys.so'
     if not made.exists() or made.stat().st_mtime < source.stat().st_mtime:
         fresh = BUILD / f'opensmtpd-keys.{os.getpid()}'
-        subprocess.run([*os.environ.get('CC', 'cc').split(), '-D_GNU_SOURCE', '-Wno-deprecated-declarations', '-shared',
-                        '-fPIC', '-o', fresh, source], check=True)
+        subprocess.run([*os.environ.get('CC', 'cc').split(), '-D_GNU_SOURCE', '-Wno-deprecated-declarations',
+                        '-shared', '-fPIC', '-o', fresh, source], check=True)
         fresh.rename(made)
     return str(made)
 
@@ -50,14 +50,17 @@ class OpenSMTPD:
         self._listeners = [where for place in places for where in place.listeners]
         listeners = ''.join(
             f'listen on {address} port {port} {_TLS[tls]} pki own auth <logins>'
-            f'{" no-dsn" if "DSN" in place.off else ""}\n' for place in places for address, port, tls in place.listeners)
+            + (' no-dsn\n' if 'DSN' in place.off else '\n')
+            for place in places for address, port, tls in place.listeners)
         hashed = subprocess.run(['openssl', 'passwd', '-6', PASSWORD], check=True, capture_output=True, text=True)
         (folder / 'smtpd.conf').write_text(_CONFIGURATION.format(
             folder=folder, user=USER, password=hashed.stdout.strip(), size=SIZE_MAX, recipients=RECIPIENTS_MAX,
             listeners=listeners))
+        pathlib.Path('/etc/mailname').write_text('opensmtpd.servers.test\n')    # it wants a name that resolves
         os.makedirs('/var/lib/opensmtpd/empty', mode=0o755, exist_ok=True)
         log = open(folder / 'log', 'w')
-        self._process = start(['smtpd', '-d', '-f', folder / 'smtpd.conf'], stdout=log, stderr=log, env={**os.environ, 'LD_PRELOAD': _mended_keys()})
+        self._process = start(['smtpd', '-d', '-f', folder / 'smtpd.conf'], stdout=log, stderr=log,
+                              env={**os.environ, 'LD_PRELOAD': _mended_keys()})
 
     def wait(self):
         wait_for_listeners(self._process, [where[:2] for where in self._listeners])

@@ -24,7 +24,8 @@ class Postfix(peer.Postfix):
         self.boxes = boxes
         services = ''.join(listener(*where, ','.join(place.off), *_LIMITS) for place in places
                            for where in place.listeners)
-        services += listener('127.0.0.1', RELAY, 'none', '', 'smtpd_client_restrictions=permit')
+        services += listener('127.0.0.1', RELAY, 'none', '', 'smtpd_client_restrictions=permit',
+                             *_LIMITS)
         self._begin()
         self._configure(_DOVECOT.format(auth=auth), services, certificate)
         self._process = self._start()
