@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 
-from lab import BUILD, ROOT, Skip, certificates, need_program, need_root, wait_until
+from lab import BUILD, Skip, certificates, need_program, need_root, wait_until
 
 __all__ = ['Postfix', 'enter_namespaces']
 

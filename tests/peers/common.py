@@ -7,11 +7,10 @@ import hashlib
 import hmac
 import json
 import os
-import pathlib
 import subprocess
 import time
 
-from lab import ROOT, certificates
+from lab import certificates
 from peer import USERS
 
 USER, PASSWORD = 'app', 'secret'

@@ -10,6 +10,7 @@ primary_hostname = exim.servers.test
 spool_directory = {folder}/spool
 log_file_path = {folder}/log/%slog
 pid_file_path = {folder}/pid
+daemon_smtp_ports = 25
 local_interfaces = {interfaces}
 tls_on_connect_ports = 465
 tls_advertise_hosts = *
