@@ -46,14 +46,6 @@ leave_to_child(void *context)
 	return part_ways(context) == CALLER;
 }
 
-static void
-print_dialogue(void *context, bool from_server, const char *line)
-{
-	(void)context;
-	printf("%s %s\n", from_server ? "<-" : "->", line);
-	fflush(stdout);
-}
-
 /* -oem, -oee: a refusal is told by mail, too. */
 static bool
 mails_back(const struct outcome *o)

@@ -1,5 +1,6 @@
 #include "command/status.h"
 
+#include <stdio.h>
 #include <sysexits.h>
 
 #include "smtp/explain.h"
@@ -29,6 +30,14 @@ static const int troubles[] = {
 	[TROUBLE_PROTOCOL] = EX_PROTOCOL,
 	[TROUBLE_SYSTEM] = EX_OSERR,
 };
+
+void
+print_dialogue(void *context, bool from_server, const char *line)
+{
+	(void)context;
+	printf("%s %s\n", from_server ? "<-" : "->", line);
+	fflush(stdout);
+}
 
 int
 refused_status(const struct envelope *envelope)
