@@ -97,9 +97,12 @@ tell_failure(struct session *s, const struct smtp_failure *failure, const char *
 		s->trouble.least_pause = row->pause;
 		snprintf(text, sizeof(text), "%s:%s %s: %s (%s); %s", s->route.host, s->route.port, failure->step, said,
 		    row->meaning, row->cure);
-	} else
-		snprintf(
-		    text, sizeof(text), "%s:%s %s: %s; %s", s->route.host, s->route.port, failure->step, said, cure);
+	} else {
+		bool cured = strstr(said, "; ") != NULL; /* the connection knew better */
+
+		snprintf(text, sizeof(text), "%s:%s %s: %s%s%s", s->route.host, s->route.port, failure->step, said,
+		    cured ? "" : "; ", cured ? "" : cure);
+	}
 	reason_set(&s->trouble.reason, "%s", text);
 }
 
