@@ -28,15 +28,27 @@ OBJECTS = \
 	sendmail/message/compose.o \
 	sendmail/message/date.o \
 	sendmail/message/envelope.o \
+	sendmail/message/fields.o \
+	sendmail/message/fold.o \
 	sendmail/message/header.o \
+	sendmail/message/longline.o \
+	sendmail/message/mailboxes.o \
+	sendmail/message/mime.o \
 	sendmail/message/origin.o \
+	sendmail/message/outgoing.o \
+	sendmail/message/parameters.o \
 	sendmail/message/phrase.o \
+	sendmail/message/quoted.o \
 	sendmail/message/reader.o \
 	sendmail/message/recipients.o \
 	sendmail/message/report.o \
+	sendmail/message/sender.o \
+	sendmail/message/utf8.o \
+	sendmail/message/words.o \
 	sendmail/smtp/auth.o \
 	sendmail/smtp/capability.o \
 	sendmail/smtp/explain.o \
+	sendmail/smtp/form.o \
 	sendmail/smtp/login.o \
 	sendmail/smtp/reply.o \
 	sendmail/smtp/smtp.o \
@@ -72,6 +84,7 @@ OBJECTS = \
 	sendmail/delivery/settle.o \
 	sendmail/command/caller.o \
 	sendmail/command/control.o \
+	sendmail/command/lines.o \
 	sendmail/command/mailq.o \
 	sendmail/command/options.o \
 	sendmail/command/outcome.o \
@@ -100,6 +113,7 @@ UNIT_TESTS = \
 	build/unit/log \
 	build/unit/message_rows \
 	build/unit/options \
+	build/unit/outgoing \
 	build/unit/pages \
 	build/unit/process \
 	build/unit/queue \

@@ -16,15 +16,16 @@
 
 #include "base/log.h"
 #include "base/process.h"
+#include "command/lines.h"
 #include "command/outcome.h"
 #include "command/status.h"
+#include "message/outgoing.h"
 #include "message/reader.h"
 #include "queue/queue.h"
 
 enum {
 	BLOCK = 32768,
 	BODY_MAX = 2 * BLOCK, /* one block and what the reader held back */
-	LINE_MAX_SMTP = 998, /* RFC 5322 2.1.1 */
 };
 
 struct intake {
@@ -198,12 +199,8 @@ check_message(struct intake *in)
 
 	if (in->status != EX_OK)
 		return;
-	if (envelope->facts.longest_line > LINE_MAX_SMTP) {
-		reason_set(in->reason,
-		    "a line of %zu bytes is longer than the %d that mail allows; wrap it or encode the text",
-		    envelope->facts.longest_line, LINE_MAX_SMTP);
-		fail(in, EX_DATAERR);
-	}
+	if (envelope->facts.longest_line > TEXT_LINE_MAX)
+		fail(in, check_lines(&in->entry, in->reason));
 	if (envelope_tally(envelope, DEFERRED) == 0) {
 		buffer_init(&text, REASON_MAX);
 		explain_recipients(envelope, FAILED, &text);

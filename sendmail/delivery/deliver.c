@@ -28,6 +28,18 @@ schedule_of(const struct config *config)
 	return (struct schedule){ config->queue.retry_first, config->queue.retry_longest, config->queue.lifetime };
 }
 
+struct sender_rule
+senders_of(const struct config *config, const struct smarthost *smarthost)
+{
+	return (struct sender_rule){
+		.forced = smarthost->from,
+		.name = config->identity.from_name,
+		.keep = (const char *const *)config->identity.keep_from.items,
+		.keep_count = config->identity.keep_from.count,
+		.domain = config->identity.domain,
+	};
+}
+
 void
 delivery_init(struct delivery *d, const struct delivery_options *options)
 {
@@ -134,7 +146,8 @@ open_session(struct delivery *d)
 		return ATTEMPT_PAUSED;
 	if (!take_slot(d))
 		return ATTEMPT_BUSY;
-	d->session = session_open(d->smarthost, &d->options.hooks);
+	d->senders = senders_of(d->options.config, d->smarthost);
+	d->session = session_open(d->smarthost, &d->options.hooks, &d->senders);
 	if (session_usable(d->session)) {
 		if (queue != NULL && pause_read(queue, d->smarthost, &pause))
 			pause_lift(queue, d->smarthost);

@@ -10,6 +10,7 @@
 
 #include "config/config.h"
 #include "delivery/session.h"
+#include "message/outgoing.h"
 #include "queue/queue.h"
 
 /* What a delivery is for. All borrowed; set once by the caller of delivery_init(). */
@@ -32,6 +33,7 @@ struct delivery {
 	struct schedule schedule; /* of the configuration */
 	struct session *session; /* open, or NULL */
 	const struct smarthost *smarthost; /* the one in use, or tried last */
+	struct sender_rule senders; /* of the smarthost of the session */
 	struct trouble trouble; /* why no smarthost could be used */
 	int slot; /* descriptor of the one taken, or -1 */
 };
@@ -46,6 +48,9 @@ enum attempt {
 
 /* When messages of this configuration are due. */
 struct schedule schedule_of(const struct config *);
+
+/* What the smarthost demands of senders; borrows from both. */
+struct sender_rule senders_of(const struct config *, const struct smarthost *);
 
 void delivery_init(struct delivery *, const struct delivery_options *);
 /* Tries the message once with the first smarthost that can be used. last: no message follows. */

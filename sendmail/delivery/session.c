@@ -264,7 +264,7 @@ connect_to_smarthost(struct session *s)
 }
 
 struct session *
-session_open(const struct smarthost *smarthost, const struct session_hooks *hooks)
+session_open(const struct smarthost *smarthost, const struct session_hooks *hooks, const struct sender_rule *senders)
 {
 	struct session *s = allocate(1, sizeof(*s));
 	unsigned timeout = (unsigned)smarthost->timeout;
@@ -286,6 +286,7 @@ session_open(const struct smarthost *smarthost, const struct session_hooks *hook
 		.user = smarthost->auth != 0 ? smarthost->user : NULL,
 		.password = smarthost->password,
 		.mechanisms = smarthost->auth,
+		.senders = senders,
 		.recipients_per_message = smarthost->recipients_per_message,
 		.messages_per_connection = smarthost->messages_per_connection,
 		.timeout = timeout,

@@ -38,8 +38,9 @@ struct session_hooks {
 
 struct session;
 
-/* Connects, secures, logs in. Never NULL; session_usable() tells whether a message can be handed in. */
-struct session *session_open(const struct smarthost *, const struct session_hooks *);
+/* Connects, secures, logs in. The rule (NULL: none) is borrowed as well. Never NULL; session_usable() tells whether a
+ * message can be handed in. */
+struct session *session_open(const struct smarthost *, const struct session_hooks *, const struct sender_rule *);
 bool session_usable(const struct session *);
 /*
  * Sends one message: when it returns, verdicts and replies stand in

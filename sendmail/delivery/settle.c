@@ -48,6 +48,8 @@ static enum report_result
 report(const struct delivery *d, const struct entry *entry, enum report_kind kind)
 {
 	const struct config *config = d->options.config;
+	const struct sender_rule senders = senders_of(config, d->smarthost);
+	const char *bounce_to = config->queue.bounce_to;
 	char where[WHERE_MAX];
 	struct reason reason;
 	enum report_result result;
@@ -56,7 +58,7 @@ report(const struct delivery *d, const struct entry *entry, enum report_kind kin
 		.host = d->options.host,
 		.domain = config->identity.domain,
 		.from = d->smarthost->from,
-		.bounce_to = config->queue.bounce_to,
+		.bounce_to = bounce_to != NULL ? bounce_to : sender_allowed(&senders, entry->envelope.sender),
 		.smarthost = d->smarthost->host != NULL ? where : NULL,
 		.now = time(NULL),
 		.zone = d->options.zone,

@@ -82,6 +82,7 @@ void
 mail_end(struct smtp *s)
 {
 	free(s->mail.fates);
+	outgoing_free(s->mail.outgoing);
 	s->mail = (struct transaction){ .stage = STAGE_NONE };
 }
 
@@ -145,6 +146,7 @@ begin_transaction(struct smtp *s)
 		if (t->fates[i] == WAITING)
 			set_fate(t, i, OPEN);
 	}
+	form_decide(s);
 	t->next = 0;
 	t->offset = 0;
 	t->stage = STAGE_RESET;
@@ -179,23 +181,6 @@ smtp_may_send(const struct smtp *s)
 	       (s->pending.count == 0 || (s->server.bits & CAN_PIPELINING) != 0);
 }
 
-/* Anything else would end the address early, and what follows would be read as a parameter. */
-static bool
-is_sendable(const char *address)
-{
-	bool quoted = false;
-
-	for (const char *c = address; *c != '\0'; c++) {
-		if (*c < ' ' || *c > '~' || (!quoted && strchr("<> ", *c) != NULL))
-			return false;
-		if (*c == '"')
-			quoted = !quoted;
-		else if (*c == '\\' && quoted && c[1] != '\0')
-			c++;
-	}
-	return !quoted;
-}
-
 static bool
 next_is_idle(struct smtp *s)
 {
@@ -222,16 +207,13 @@ static bool
 next_is_sender(struct smtp *s)
 {
 	struct transaction *t = &s->mail;
-	const char *sender = t->envelope->sender;
+	const char *sender = form_sender(s, t->envelope);
 	struct reply refused;
 
 	buffer_format(&s->line, "MAIL FROM:<%s>", sender);
-	if ((s->server.bits & CAN_SIZE) != 0)
-		buffer_format(&s->line, " SIZE=%llu", (unsigned long long)t->envelope->facts.size);
-	if ((s->server.bits & CAN_8BITMIME) != 0 && t->envelope->facts.eight_bit)
-		buffer_add_string(&s->line, " BODY=8BITMIME");
+	form_parameters(s);
 	t->stage = STAGE_RECIPIENTS;
-	if (is_sendable(sender) && smtp_command(s, VERB_MAIL, 0)) {
+	if (form_sendable(sender, t->utf8) && smtp_command(s, VERB_MAIL, 0)) {
 		s->mails++;
 		return true;
 	}
@@ -254,7 +236,7 @@ next_is_recipient(struct smtp *s)
 		if (t->fates[i] != OPEN)
 			continue;
 		buffer_format(&s->line, "RCPT TO:<%s>", address);
-		if (is_sendable(address) && smtp_command(s, VERB_RCPT, i))
+		if (form_sendable(address, t->utf8) && smtp_command(s, VERB_RCPT, i))
 			return true;
 		buffer_clear(&s->line);
 		reply_set(&refused, 553, "5.1.3", "the recipient's address cannot be written in SMTP");
@@ -268,7 +250,7 @@ static bool
 next_is_data(struct smtp *s)
 {
 	struct transaction *t = &s->mail;
-	bool chunks = (s->server.bits & CAN_CHUNKING) != 0;
+	bool chunks = !t->form.stuff_dots;
 
 	if (nobody_left(t)) {
 		t->stage = STAGE_SENT;
@@ -276,7 +258,8 @@ next_is_data(struct smtp *s)
 	}
 	if (chunks && t->tally[OPEN] > 0 && t->envelope->facts.size > EAGER_MAX)
 		return false;
-	t->filter = (struct body_filter){ .stuff_dots = !chunks };
+	outgoing_free(t->outgoing);
+	t->outgoing = outgoing_new(&t->form);
 	t->stage = chunks ? STAGE_BODY : STAGE_GO_AHEAD;
 	if (!chunks) {
 		buffer_add_string(&s->line, "DATA");
@@ -363,6 +346,7 @@ smtp_mail(struct smtp *s, struct envelope *envelope)
 
 	if ((smtp_want(s) & SMTP_IDLE) == 0 || !fits(s, envelope))
 		return;
+	form_refuse(s, envelope);
 	*t = (struct transaction){ .envelope = envelope, .tally[CLOSED] = envelope->count };
 	t->fates = allocate(envelope->count, 1);
 	for (size_t i = 0; i < envelope->count; i++) {
@@ -413,7 +397,7 @@ void
 smtp_body(struct smtp *s, const char *bytes, size_t n, bool last)
 {
 	struct transaction *t = &s->mail;
-	bool chunks = !t->filter.stuff_dots;
+	bool chunks = !t->form.stuff_dots;
 	struct buffer *out = chunks ? &s->chunk : &s->output;
 
 	if (t->stage != STAGE_BODY)
@@ -423,12 +407,12 @@ smtp_body(struct smtp *s, const char *bytes, size_t n, bool last)
 		return;
 	}
 	t->offset += n;
-	body_filter(&t->filter, bytes, n, out);
-	if (last && t->filter.in_line)
-		body_filter(&t->filter, "\n", 1, out);
-	if (chunks)
+	outgoing_add(t->outgoing, bytes, n, out);
+	if (last)
+		outgoing_end(t->outgoing, out);
+	if (chunks && (last || out->length > 0))
 		put_chunk(s, last);
-	else if (last)
+	else if (last && !chunks)
 		put_dot(s);
 }
 
