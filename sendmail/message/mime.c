@@ -82,6 +82,18 @@ mime_free(struct mime *m)
 	buffer_free(&m->field);
 }
 
+/* A type has one slash; with none or two it is none, and readers take the part for text. */
+static bool
+has_one_slash(const struct field *field)
+{
+	const char *end = parameters_start(field->value, field->value + field->value_length);
+	size_t slashes = 0;
+
+	for (const char *p = field->value; p < end; p++)
+		slashes += *p == '/';
+	return slashes == 1;
+}
+
 /* Copies the first word of a value, which may be followed by a comment or a parameter. */
 static void
 copy_word(char out[TYPE_MAX], const char *p, const char *end)
@@ -104,7 +116,7 @@ read_type(struct mime *m, const struct field *field)
 	m->part.has_type = true;
 	m->part.kind = MIME_TEXT;
 	copy_word(type, field->value, field->value + field->value_length);
-	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]) && has_one_slash(field); i++) {
 		if (!matches(types[i].type, type))
 			continue;
 		m->part.kind = types[i].kind;

@@ -21,7 +21,7 @@
 enum {
 	MIME_DEPTH_MAX = 32, /* multiparts within each other; what lies deeper is MIME_FIXED */
 	MIME_FIELD_MAX = (64 << 10) - 2, /* bytes of a field; longer ones come in pieces */
-	MIME_LINE_MAX = 1000, /* bytes of a line that could be a boundary */
+	MIME_LINE_MAX = 998, /* bytes of a line that could be a boundary, with its line end */
 };
 
 enum mime_kind {
@@ -58,7 +58,8 @@ struct mime_handler {
 	 * line that belongs to no field; then the name is empty and value begins with the first byte.
 	 */
 	void (*field)(void *, const struct field *, bool continued);
-	/* The header is over; ended: the empty line behind it is to be written, be it there or not. */
+	/* The header is over; ended: text may follow, behind the empty line that is to be written, be it there or not.
+	 * With part.kind set to MIME_TEXT here the parts within are not entered. */
 	void (*header_end)(void *, bool ended);
 	/* Text of the current part with its line ends. */
 	void (*text)(void *, const char *, size_t n);

@@ -181,12 +181,12 @@ encoding_name(const struct outgoing *o)
 	return converts(o, CONVERT_EIGHT_BIT) ? "7bit" : "8bit";
 }
 
-/* The fields that a converted part must have. */
+/* The fields that a converted part must have; one without text needs none. */
 static void
-add_mime_fields(struct outgoing *o)
+add_mime_fields(struct outgoing *o, bool empty)
 {
 	const struct mime_part *part = &o->mime.part;
-	const char *name = encoding_name(o);
+	const char *name = empty ? NULL : encoding_name(o);
 
 	if (name != NULL && part->is_message && !part->has_version)
 		buffer_add_string(&o->text, "MIME-Version: 1.0\n");
@@ -210,12 +210,14 @@ on_header_end(void *context, bool ended)
 	if (top && o->reply.length > 0 && !o->has_reply_to)
 		put_fields(o, &o->reply);
 	if (converts(o, CONVERT_TEXT))
-		add_mime_fields(o);
+		add_mime_fields(o, !ended);
 	if (ended)
 		buffer_add_char(&o->text, '\n');
 	put_text(o);
 	begin_text(o);
-	o->plain = top && o->options->convert == 0;
+	o->plain = o->options->convert == 0;
+	if (o->plain)
+		o->mime.part.kind = MIME_TEXT; /* its parts do not matter */
 }
 
 static void
@@ -234,17 +236,15 @@ on_text(void *context, const char *bytes, size_t n)
 	}
 }
 
+/* The same bytes become '?' here as in the boundary parameter. No boundary is longer than a line may be. */
 static void
 on_boundary(void *context, const char *line, size_t n)
 {
 	struct outgoing *o = context;
-	struct quoted legal = {
-		.form = QUOTED_LEGAL,
-		.lines = converts(o, CONVERT_LINES),
-		.eight_bit = converts(o, CONVERT_EIGHT_BIT | CONVERT_HEADER),
-	};
+	bool ascii = converts(o, CONVERT_EIGHT_BIT | CONVERT_HEADER);
 
-	quoted_add(&legal, line, n, &o->text);
+	for (size_t i = 0; i < n; i++)
+		buffer_add_char(&o->text, ascii && is_eight_bit(line[i]) ? '?' : line[i]);
 	put_text(o);
 	begin_text(o);
 }

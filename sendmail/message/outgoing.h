@@ -13,7 +13,7 @@
  * What cannot be encoded, because RFC 2046 forbids it (the text between parts,
  * message/partial, message/delivery-status and the like, parts within more than 32
  * multiparts): its long lines get a line end and a blank, its 8-bit bytes become
- * '?'. A multipart/signed and all within it stays as it is, unless the server
+ * "=XX". A multipart/signed and all within it stays as it is, unless the server
  * takes no 8-bit text.
  */
 #ifndef MESSAGE_OUTGOING_H

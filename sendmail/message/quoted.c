@@ -96,7 +96,8 @@ encode(struct quoted *q, char c, struct buffer *out)
 static void
 break_quoted(struct quoted *q, char c, struct buffer *out)
 {
-	bool safe = q->escape == 0 && (!is_blank(q->before) || q->column >= BREAK_AT);
+	/* A run of '=' is no encoding, and no place in it is better than another one. */
+	bool safe = (q->escape == 0 && !is_blank(q->before)) || q->column >= BREAK_AT;
 
 	if (c == '\n') {
 		q->escape = 0;
@@ -105,6 +106,8 @@ break_quoted(struct quoted *q, char c, struct buffer *out)
 	}
 	if (q->column >= BREAK_FROM && safe)
 		break_line(q, out);
+	if (is_eight_bit(c) && q->eight_bit && q->escape == ESCAPED - 1)
+		put(q, "3D", 2, out); /* the '=' before it is none of the encoding */
 	if (q->escape > 0)
 		q->escape--;
 	if (c == '=')
@@ -134,17 +137,20 @@ break_base64(struct quoted *q, char c, struct buffer *out)
 static void
 keep_legal(struct quoted *q, char c, struct buffer *out)
 {
+	bool escapes = is_eight_bit(c) && q->eight_bit;
+
 	if (c == '\n') {
 		end_line(q, out);
 		return;
 	}
-	if (q->lines && q->column == TEXT_LINE_MAX) {
+	if (q->lines && q->column + (escapes ? ESCAPED : 1) > TEXT_LINE_MAX) {
 		end_line(q, out);
 		put(q, " ", 1, out);
 	}
-	if (is_eight_bit(c) && q->eight_bit)
-		c = '?';
-	put(q, &c, 1, out);
+	if (escapes)
+		put_escaped(q, c, out);
+	else
+		put(q, &c, 1, out);
 }
 
 static void (*const forms[])(struct quoted *, char, struct buffer *) = {

@@ -13,7 +13,7 @@ struct buffer;
 
 enum quoted_form {
 	QUOTED_AS_IS,
-	/* Lines over TEXT_LINE_MAX are continued behind a line end and a blank, 8-bit bytes become '?'. */
+	/* Lines over TEXT_LINE_MAX are continued behind a line end and a blank, 8-bit bytes become "=XX". */
 	QUOTED_LEGAL,
 	/* Decodes to exactly the text that came; no line begins like an mbox line, a dot or, newly, a boundary. */
 	QUOTED_ENCODE,
