@@ -96,7 +96,6 @@ OBJECTS = \
 
 UNIT_TESTS = \
 	build/unit/address \
-	build/unit/body \
 	build/unit/buffer \
 	build/unit/compose \
 	build/unit/config \

@@ -307,7 +307,13 @@ enum compose_result
 compose(const struct buffer *header, const struct submission *submission, const struct identity *identity,
     const struct stamp *stamp, struct envelope *envelope, struct buffer *out, struct reason *reason)
 {
-	struct composition c = { submission, identity, stamp, NULL, NULL, envelope, out, 0, false, { NULL } };
+	struct composition c = {
+		.submission = submission,
+		.identity = identity,
+		.stamp = stamp,
+		.envelope = envelope,
+		.out = out,
+	};
 	char sender[ADDRESS_MAX + 1];
 	enum compose_result result;
 

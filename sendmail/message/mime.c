@@ -151,18 +151,17 @@ read_encoding(struct mime *m, const struct field *field)
 static void
 end_field(struct mime *m)
 {
-	const char *at = m->field.data, *end = at + m->field.length;
+	bool collecting = m->collecting;
+	const char *at = m->field.data;
 	struct field field;
 
-	if (!m->collecting)
-		return;
 	m->collecting = false;
-	if (m->field.length == 0)
+	if (!collecting || m->field.length == 0)
 		return;
 	if (m->continued)
 		field = (struct field){ .name = at, .value = at, .value_length = m->field.length - 1 };
 	else
-		field_next(&at, end, &field);
+		field_next(&at, at + m->field.length, &field);
 	if (!m->continued && !m->part.has_type && field_is(&field, "Content-Type"))
 		read_type(m, &field);
 	else if (!m->continued && !m->part.has_encoding && field_is(&field, "Content-Transfer-Encoding"))
@@ -236,12 +235,10 @@ settle_kind(struct mime *m)
 
 	if (part->kind == MIME_SIGNED && m->enter_signed)
 		part->kind = MIME_MULTIPART;
-	if (multipart && m->boundary == NULL)
+	if ((multipart && m->boundary == NULL) || (part->kind == MIME_MESSAGE && encoded))
 		part->kind = MIME_TEXT;
 	else if (part->kind == MIME_MULTIPART && m->depth == MIME_DEPTH_MAX)
 		part->kind = MIME_FIXED;
-	else if (part->kind == MIME_MESSAGE && encoded)
-		part->kind = MIME_TEXT;
 }
 
 static void
@@ -394,9 +391,9 @@ decide_header(struct mime *m)
 static void
 decide_text(struct mime *m)
 {
-	if (!has_dashes(m) || m->held.length == MIME_LINE_MAX) {
-		release(m, TEXT);
-	} else if (ends_line(&m->held) && !take_boundary(m))
+	bool open = has_dashes(m) && m->held.length < MIME_LINE_MAX;
+
+	if (!open || (ends_line(&m->held) && !take_boundary(m)))
 		release(m, TEXT);
 }
 

@@ -345,8 +345,8 @@ format_facts(char facts[FACTS_WIDTH], const struct envelope *envelope)
 	char text[FACTS_WIDTH + 1];
 
 	snprintf(text, sizeof(text), "%0*" PRIu64 " %0*" PRIu64 " %0*zu %c %c %c %c", NUMBER_WIDTH, f->size,
-	    NUMBER_WIDTH, f->lines, NUMBER_WIDTH, f->longest_line, eight_bit_letter(f),
-	    format_digit(envelope->doubts), format_digit(envelope->crashes), format_digit(envelope->delay_told));
+	    NUMBER_WIDTH, f->lines, NUMBER_WIDTH, f->longest_line, eight_bit_letter(f), format_digit(envelope->doubts),
+	    format_digit(envelope->crashes), format_digit(envelope->delay_told));
 	memcpy(facts, text, FACTS_WIDTH);
 }
 
