@@ -30,12 +30,23 @@ OBJECTS = \
 	sendmail/message/compose.o \
 	sendmail/message/date.o \
 	sendmail/message/envelope.o \
+	sendmail/message/fields.o \
+	sendmail/message/fold.o \
 	sendmail/message/header.o \
+	sendmail/message/longline.o \
+	sendmail/message/mailboxes.o \
+	sendmail/message/mime.o \
 	sendmail/message/origin.o \
+	sendmail/message/outgoing.o \
+	sendmail/message/parameters.o \
 	sendmail/message/phrase.o \
+	sendmail/message/quoted.o \
 	sendmail/message/reader.o \
 	sendmail/message/recipients.o \
 	sendmail/message/report.o \
+	sendmail/message/sender.o \
+	sendmail/message/utf8.o \
+	sendmail/message/words.o \
 	sendmail/smtp/auth.o \
 	sendmail/smtp/bearer.o \
 	sendmail/smtp/capability.o \
@@ -45,6 +56,7 @@ OBJECTS = \
 	sendmail/smtp/explain_code.o \
 	sendmail/smtp/explain_provider.o \
 	sendmail/smtp/explain_text.o \
+	sendmail/smtp/form.o \
 	sendmail/smtp/login.o \
 	sendmail/smtp/reply.o \
 	sendmail/smtp/scram.o \
@@ -94,6 +106,7 @@ OBJECTS = \
 	sendmail/command/control.o \
 	sendmail/command/explain.o \
 	sendmail/command/intake.o \
+	sendmail/command/lines.o \
 	sendmail/command/mailq.o \
 	sendmail/command/options.o \
 	sendmail/command/outcome.o \
@@ -107,7 +120,6 @@ OBJECTS = \
 
 UNIT_TESTS = \
 	build/unit/address \
-	build/unit/body \
 	build/unit/buffer \
 	build/unit/command \
 	build/unit/compose \
@@ -132,6 +144,7 @@ UNIT_TESTS = \
 	build/unit/login \
 	build/unit/message_rows \
 	build/unit/options \
+	build/unit/outgoing \
 	build/unit/pages \
 	build/unit/process \
 	build/unit/queue \

@@ -13,12 +13,13 @@
 
 #include "base/log.h"
 #include "base/process.h"
+#include "command/lines.h"
 #include "command/status.h"
+#include "message/outgoing.h"
 
 enum {
 	BLOCK = 32768, /* what the reader is given at a time */
 	BODY_MAX = 2 * BLOCK, /* one block and what the reader held back */
-	LINE_MAX_SMTP = 998, /* RFC 5322 2.1.1 */
 };
 
 static int
@@ -188,12 +189,9 @@ check_message(struct intake *in)
 	const struct envelope *envelope = &in->entry.envelope;
 	struct buffer text;
 
-	if (envelope->facts.longest_line > LINE_MAX_SMTP) {
-		reason_set(&in->reason,
-		    "a line of %zu bytes is longer than the %d that mail allows; wrap it or encode the text",
-		    envelope->facts.longest_line, LINE_MAX_SMTP);
-		fail(in, EX_DATAERR);
-	} else if (envelope_tally(envelope, DEFERRED) == 0) {
+	if (envelope->facts.longest_line > TEXT_LINE_MAX)
+		fail(in, check_lines(&in->entry, &in->reason));
+	if (in->status == EX_OK && envelope_tally(envelope, DEFERRED) == 0) {
 		buffer_init(&text, REASON_MAX);
 		explain_recipients(envelope, FAILED, &text);
 		reason_set(&in->reason, "no usable recipient: %s", buffer_string(&text));

@@ -55,6 +55,7 @@ static enum report_result
 report(const struct delivery *d, const struct entry *entry, enum report_kind kind)
 {
 	const struct config *config = d->options.config;
+	const char *bounce_to = config->queue.bounce_to;
 	char where[WHERE_MAX];
 	struct reason reason;
 	enum report_result result;
@@ -63,7 +64,7 @@ report(const struct delivery *d, const struct entry *entry, enum report_kind kin
 		.host = d->options.host,
 		.domain = config->identity.domain,
 		.from = d->smarthost->from,
-		.bounce_to = config->queue.bounce_to,
+		.bounce_to = bounce_to != NULL ? bounce_to : sender_allowed(delivery_rule(d), entry->envelope.sender),
 		.smarthost = d->smarthost->host != NULL ? where : NULL,
 		.now = time(NULL),
 		.zone = d->options.zone,

@@ -10,6 +10,8 @@
 
 #include "base/buffer.h"
 #include "message/ascii.h"
+#include "message/utf8.h"
+#include "message/words.h"
 
 enum { UNCLOSED_MAX = 16 };
 
@@ -83,9 +85,8 @@ skip_brackets(const char *p, const char *end)
 	return NULL;
 }
 
-/* Returns p itself when nothing opens there. */
-static const char *
-skip_enclosed(const char *p, const char *end)
+const char *
+address_skip(const char *p, const char *end)
 {
 	switch (*p) {
 	case '"':
@@ -130,7 +131,7 @@ element_end(struct address_list *list, const char *p)
 	bool phrase = true; /* so far it could be the name of a group */
 
 	while (p < list->end && *p != ',' && *p != ';') {
-		const char *next = list->unclosed < UNCLOSED_MAX ? skip_enclosed(p, list->end) : p;
+		const char *next = list->unclosed < UNCLOSED_MAX ? address_skip(p, list->end) : p;
 
 		if (next == NULL) {
 			list->unclosed++;
@@ -153,12 +154,19 @@ why_not(char c)
 	if (is_control(c))
 		return "control character in the address";
 	if (is_eight_bit(c))
-		return "address is not ASCII (SMTPUTF8 is not supported)";
+		return "address is neither ASCII nor UTF-8";
 	if (c == '"' || c == '(' || c == '<')
 		return "quote, comment or bracket never closes";
 	if (c == '@')
 		return "more than one @";
 	return "character that needs quotes";
+}
+
+/* What an atom may consist of (RFC 6532 3.2); whether it is UTF-8 is asked at the end. */
+static bool
+is_word(char c)
+{
+	return is_atom(c) || is_eight_bit(c);
 }
 
 static const char *
@@ -171,7 +179,7 @@ read_quoted(struct cursor *c, struct part *local)
 	for (c->at++; c->at < close - 1; c->at++) {
 		if (*c->at == '\\')
 			c->at++;
-		if (is_control(*c->at) || is_eight_bit(*c->at))
+		if (is_control(*c->at))
 			return why_not(*c->at);
 		part_add(local, *c->at);
 	}
@@ -182,9 +190,9 @@ read_quoted(struct cursor *c, struct part *local)
 static const char *
 read_atom(struct cursor *c, struct part *part)
 {
-	if (!is_atom(*c->at))
+	if (!is_word(*c->at))
 		return why_not(*c->at);
-	while (c->at < c->end && is_atom(*c->at))
+	while (c->at < c->end && is_word(*c->at))
 		part_add(part, *c->at++);
 	return NULL;
 }
@@ -203,7 +211,7 @@ read_words(struct cursor *c, struct part *part, bool quotes, const char **end)
 
 		if (*c->at == '.')
 			part_add(part, *c->at++);
-		else if (!joined && (is_atom(*c->at) || *c->at == '"'))
+		else if (!joined && (is_word(*c->at) || *c->at == '"'))
 			reason = "blank in the address";
 		else if (quotes && *c->at == '"')
 			reason = read_quoted(c, part);
@@ -239,7 +247,7 @@ is_domain(const struct part *domain)
 	for (size_t i = 0; i < domain->length; before = domain->bytes[i++]) {
 		char c = domain->bytes[i];
 
-		if (c == '.' ? before == '.' : !is_letter_or_digit(c) && c != '-' && c != '_')
+		if (c == '.' ? before == '.' : !is_letter_or_digit(c) && !is_eight_bit(c) && c != '-' && c != '_')
 			return false;
 	}
 	return before != '.';
@@ -274,7 +282,7 @@ is_dot_atom(const struct part *local)
 	for (size_t i = 0; i < local->length; before = local->bytes[i++]) {
 		char c = local->bytes[i];
 
-		if (c == '.' ? before == '.' : !is_atom(c))
+		if (c == '.' ? before == '.' : !is_word(c))
 			return false;
 	}
 	return before != '.';
@@ -306,6 +314,16 @@ is_command(const struct part *local)
 	       (local->length >= sizeof(include) - 1 && memcmp(local->bytes, include, sizeof(include) - 1) == 0);
 }
 
+/* UTF-8 without the controls that lie behind ASCII (U+0080 to U+009F). */
+static bool
+is_printable_utf8(const char *text, size_t n)
+{
+	for (size_t i = 0; i + 1 < n; i++)
+		if (text[i] == '\xc2' && (unsigned char)text[i + 1] < 0xa0)
+			return false;
+	return utf8_is_valid(text, n);
+}
+
 /* local@domain, or local when domain is NULL, in wire form. */
 static const char *
 set_text(struct address *a, const struct part *local, const struct part *domain)
@@ -321,6 +339,8 @@ set_text(struct address *a, const struct part *local, const struct part *domain)
 	}
 	if (wire.length > ADDRESS_MAX)
 		return too_long;
+	if (!is_printable_utf8(wire.bytes, wire.length))
+		return why_not('\x80');
 	memcpy(a->text, wire.bytes, wire.length);
 	a->text[wire.length] = '\0';
 	return NULL;
@@ -359,7 +379,7 @@ static const char *
 find_bracket(const char *p, const char *end)
 {
 	while (p != NULL && p < end && *p != '<') {
-		const char *next = skip_enclosed(p, end);
+		const char *next = address_skip(p, end);
 
 		p = next == p ? p + 1 : next;
 	}
@@ -436,6 +456,12 @@ address_next(struct address_list *list, struct address *a)
 	return result;
 }
 
+bool
+address_needs_utf8(const char *address)
+{
+	return has_eight_bit(address, strlen(address));
+}
+
 /* A byte of a name; a blank only between others. */
 static void
 add_name_byte(struct buffer *out, char c)
@@ -463,7 +489,7 @@ address_name(const struct address *a, struct buffer *out)
 	const char *p = a->start, *end = a->start + a->phrase_length, *next;
 
 	for (; p < end; p = next) {
-		next = skip_enclosed(p, end);
+		next = address_skip(p, end);
 		if (next == NULL || next == p) {
 			add_name_byte(out, is_space(*p) ? ' ' : *p);
 			next = p + 1;
@@ -480,7 +506,7 @@ address_comment(const struct address *a, struct buffer *out)
 	const char *p = a->start, *end = a->start + a->length, *next;
 
 	for (; p < end; p = next) {
-		next = *p == '<' ? p : skip_enclosed(p, end);
+		next = *p == '<' ? p : address_skip(p, end);
 		if (next == NULL || next == p)
 			next = p + 1;
 		else if (*p == '(') {

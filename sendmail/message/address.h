@@ -4,7 +4,8 @@
  * next comma. Nothing is allocated; the text is only pointed into.
  *
  * Accepted beyond the RFC because callers send it: bare names ("root"), empty
- * list elements, ';' between addresses, dots anywhere in a local part. A
+ * list elements, ';' between addresses, dots anywhere in a local part, and
+ * UTF-8 wherever an atom may stand (RFC 6532): such addresses need SMTPUTF8. A
  * leading '-' is legal: addresses never become arguments of a program.
  */
 #ifndef MESSAGE_ADDRESS_H
@@ -46,6 +47,15 @@ struct address_list {
 void address_list_init(struct address_list *, const char *text, size_t);
 /* text, local_length and bare are filled for FOUND, reason for BAD, the rest except for END. */
 enum address_result address_next(struct address_list *, struct address *);
+
+/* True when SMTP can carry the address only with SMTPUTF8 (RFC 6531). */
+bool address_needs_utf8(const char *);
+
+/*
+ * Behind the quoted string, comment or angle brackets that open at p (p < end):
+ * p itself when nothing opens there, NULL when it never closes.
+ */
+const char *address_skip(const char *p, const char *end);
 
 /* Append the display name as its reader sees it: no quotes, no folding, no control characters. */
 void address_name(const struct address *, struct buffer *);

@@ -11,11 +11,14 @@
 #include "base/encode.h"
 #include "message/address.h"
 #include "message/date.h"
+#include "message/fields.h"
 #include "message/header.h"
 #include "message/origin.h"
 #include "message/phrase.h"
 #include "message/reader.h"
 #include "message/recipients.h"
+#include "message/utf8.h"
+#include "message/words.h"
 
 enum { MESSAGE_ID_MAX = 512 };
 
@@ -27,6 +30,8 @@ struct composition {
 	struct envelope *envelope;
 	struct buffer *out;
 	unsigned seen; /* traits of the fields that are there and say something */
+	bool utf8; /* UTF-8 may stay: the envelope needs SMTPUTF8 anyway */
+	struct buffer value; /* of the field being written */
 };
 
 /* What a field is: bits, so that a few of them can be asked for at once. */
@@ -44,26 +49,26 @@ enum trait {
 	STAMP = DATE | MESSAGE_ID | RESENT_DATE | RESENT_MESSAGE_ID, /* left out when it is blank, and made anew */
 };
 
-static void write_addresses(struct composition *, const struct field *);
-static void write_from(struct composition *, const struct field *);
+static void make_addresses(struct composition *, const struct field *);
+static void make_from(struct composition *, const struct field *);
 
 static const struct rule {
 	const char *name;
 	unsigned traits;
-	void (*write)(struct composition *, const struct field *); /* the value; NULL: as it is */
+	void (*make)(struct composition *, const struct field *); /* the value; NULL: as it is */
 } rules[] = {
-	{ "From", ADDRESSES | FROM, write_from },
-	{ "Sender", ADDRESSES, write_addresses },
-	{ "Reply-To", ADDRESSES, write_addresses },
-	{ "To", ADDRESSES | TO, write_addresses },
-	{ "Cc", ADDRESSES | TO, write_addresses },
+	{ "From", ADDRESSES | FROM, make_from },
+	{ "Sender", ADDRESSES, make_addresses },
+	{ "Reply-To", ADDRESSES, make_addresses },
+	{ "To", ADDRESSES | TO, make_addresses },
+	{ "Cc", ADDRESSES | TO, make_addresses },
 	{ "Bcc", ADDRESSES | TO | DROPPED, NULL },
 	{ "Date", DATE, NULL },
 	{ "Message-ID", MESSAGE_ID, NULL },
-	{ "Resent-From", ADDRESSES | RESENT, write_addresses },
-	{ "Resent-Sender", ADDRESSES | RESENT, write_addresses },
-	{ "Resent-To", ADDRESSES | RESENT | RESENT_TO, write_addresses },
-	{ "Resent-Cc", ADDRESSES | RESENT | RESENT_TO, write_addresses },
+	{ "Resent-From", ADDRESSES | RESENT, make_addresses },
+	{ "Resent-Sender", ADDRESSES | RESENT, make_addresses },
+	{ "Resent-To", ADDRESSES | RESENT | RESENT_TO, make_addresses },
+	{ "Resent-Cc", ADDRESSES | RESENT | RESENT_TO, make_addresses },
 	{ "Resent-Bcc", ADDRESSES | RESENT | RESENT_TO | DROPPED, NULL },
 	{ "Resent-Date", RESENT | RESENT_DATE, NULL },
 	{ "Resent-Message-ID", RESENT | RESENT_MESSAGE_ID, NULL },
@@ -116,10 +121,32 @@ copy_id(const struct field *field)
 	return copy_string(id[0] == ' ' ? id + 1 : id);
 }
 
+/*
+ * The traits that count for the message. Who passes it on again puts another
+ * block of Resent fields before the older ones (RFC 5322 3.6.6): only the first
+ * one is his and may miss something. It ends at a name it has already, or at any
+ * other field.
+ */
+static unsigned
+traits_of(const struct rule *rule, unsigned *block, bool *over)
+{
+	unsigned bit = 1u << (rule - rules);
+
+	if ((rule->traits & RESENT) == 0) {
+		*over = *over || *block != 0;
+		return rule->traits;
+	}
+	*over = *over || (*block & bit) != 0;
+	*block |= bit;
+	return *over ? rule->traits & ~(unsigned)(RESENT_DATE | RESENT_MESSAGE_ID) : rule->traits;
+}
+
 static void
 survey(struct composition *c)
 {
 	const char *at = c->header;
+	unsigned block = 0; /* bits of the rules that the first block of Resent fields has met */
+	bool over = false; /* that block */
 	struct field field;
 
 	while (field_next(&at, c->header_end, &field)) {
@@ -129,7 +156,7 @@ survey(struct composition *c)
 			continue;
 		if ((rule->traits & MESSAGE_ID) != 0 && c->envelope->message_id == NULL)
 			c->envelope->message_id = copy_id(&field);
-		c->seen |= rule->traits;
+		c->seen |= traits_of(rule, &block, &over);
 	}
 }
 
@@ -161,7 +188,7 @@ find_recipients(struct composition *c, struct reason *reason)
 
 /* Copies a list, with the bare names in it completed. */
 static void
-write_addresses(struct composition *c, const struct field *field)
+make_addresses(struct composition *c, const struct field *field)
 {
 	const char *written = field->value;
 	struct address_list list;
@@ -172,17 +199,17 @@ write_addresses(struct composition *c, const struct field *field)
 	while ((result = address_next(&list, &a)) != ADDRESS_END) {
 		if (result != ADDRESS_FOUND || !a.bare)
 			continue;
-		buffer_add(c->out, written, (size_t)(a.spec - written));
-		buffer_format(c->out, "%s@%s", a.text, c->identity->domain);
+		buffer_add(&c->value, written, (size_t)(a.spec - written));
+		buffer_format(&c->value, "%s@%s", a.text, c->identity->domain);
 		written = a.spec + a.spec_length;
 	}
-	buffer_add(c->out, written, (size_t)(field->value + field->value_length - written));
+	buffer_add(&c->value, written, (size_t)(field->value + field->value_length - written));
 }
 
 static void
-write_from(struct composition *c, const struct field *field)
+make_from(struct composition *c, const struct field *field)
 {
-	origin_rewrite(c->identity, field, c->out);
+	origin_rewrite(c->identity, field, &c->value);
 }
 
 static void
@@ -217,6 +244,14 @@ write_missing_resent(struct composition *c)
 }
 
 static void
+write_field(struct composition *c, const struct field *field, const char *value, size_t length)
+{
+	bool encode = has_eight_bit(value, length) && !(c->utf8 && utf8_is_valid(value, length));
+
+	field_add(c->out, field->name, field->name_length, value, length, encode, true);
+}
+
+static void
 write_fields(struct composition *c)
 {
 	const char *at = c->header;
@@ -227,13 +262,14 @@ write_fields(struct composition *c)
 
 		if ((rule->traits & DROPPED) != 0 || is_missing(rule, &field))
 			continue;
-		buffer_add(c->out, field.name, field.name_length);
-		buffer_add_char(c->out, ':');
-		if (rule->write != NULL)
-			rule->write(c, &field);
-		else
-			buffer_add(c->out, field.value, field.value_length);
-		buffer_add_char(c->out, '\n');
+		if (rule->make == NULL) {
+			write_field(c, &field, field.value, field.value_length);
+			continue;
+		}
+		buffer_clear(&c->value);
+		rule->make(c, &field);
+		c->out->overflow = c->out->overflow || c->value.overflow;
+		write_field(c, &field, c->value.data, c->value.length);
 	}
 }
 
@@ -256,11 +292,28 @@ write_missing(struct composition *c, const char *sender)
 	}
 }
 
+static bool
+needs_utf8(const struct envelope *envelope)
+{
+	bool needed = address_needs_utf8(envelope->sender);
+
+	for (size_t i = 0; i < envelope->count && !needed; i++)
+		needed =
+		    envelope->recipients[i].verdict != FAILED && address_needs_utf8(envelope->recipients[i].address);
+	return needed;
+}
+
 enum compose_result
 compose(const struct buffer *header, const struct submission *submission, const struct identity *identity,
     const struct stamp *stamp, struct envelope *envelope, struct buffer *out, struct reason *reason)
 {
-	struct composition c = { submission, identity, stamp, NULL, NULL, envelope, out, 0 };
+	struct composition c = {
+		.submission = submission,
+		.identity = identity,
+		.stamp = stamp,
+		.envelope = envelope,
+		.out = out,
+	};
 	char sender[ADDRESS_MAX + 1];
 	enum compose_result result;
 
@@ -274,15 +327,18 @@ compose(const struct buffer *header, const struct submission *submission, const 
 		return COMPOSE_BAD_DATA;
 	c.header = header->length > 0 ? header->data : "";
 	c.header_end = c.header + header->length;
-	envelope->sender = copy_string(origin_allowed(identity, sender));
+	envelope->sender = copy_string(sender);
 	survey(&c);
 	result = find_recipients(&c, reason);
 	if (result != COMPOSE_OK)
 		return result;
+	c.utf8 = needs_utf8(envelope);
+	buffer_init(&c.value, COMPOSED_MAX);
 	write_received(&c);
 	write_missing_resent(&c);
 	write_fields(&c);
 	write_missing(&c, sender);
+	buffer_free(&c.value);
 	buffer_add_char(out, '\n');
 	if (out->overflow) {
 		reason_set(reason, "the completed header is larger than %d bytes", COMPOSED_MAX);

@@ -38,9 +38,6 @@ struct identity {
 	const char *host; /* of this machine: Received, Message-ID, and name@host is a bare name */
 	const char *from; /* [identity] from: sender of callers that give none, or a bare name; NULL */
 	const char *from_name; /* display name of a From that has none; NULL */
-	const char *forced_from; /* [smarthost] from: replaces envelope sender and From; NULL */
-	const char *const *keep_from; /* patterns of addresses that forced_from leaves alone */
-	size_t keep_from_count;
 	const struct alias_row *aliases;
 	size_t alias_count;
 	unsigned long uid;
@@ -65,7 +62,9 @@ enum { COMPOSED_MAX = (2 << 20) - 1 }; /* bytes of a completed header; with its 
  * header: the lines that reader.h collected (LF ends, no empty line). Fills
  * envelope (sender, recipients, message_id; an address that cannot be used is a
  * recipient whose verdict is FAILED with code 553) and appends the new header
- * with its closing empty line to out, whose limit is lowered to COMPOSED_MAX.
+ * with its closing empty line to out, whose limit is lowered to COMPOSED_MAX. It
+ * is ASCII unless an address of the envelope is not: then text that is UTF-8
+ * stays. No line of it is longer than TEXT_LINE_MAX.
  * All recipients FAILED is still COMPOSE_OK.
  */
 enum compose_result compose(const struct buffer *header, const struct submission *, const struct identity *,

@@ -157,6 +157,9 @@ facts_add(struct facts *f, const char *bytes, size_t n)
 	for (size_t i = 0; i < n; i++)
 		seen |= (unsigned char)bytes[i];
 	f->eight_bit |= seen > 0x7f;
+	if (seen > 0x7f || f->utf8.need > 0)
+		utf8_add(&f->utf8, bytes, n);
+	f->not_utf8 = f->utf8.broken;
 	f->size += n;
 	while (n > 0) {
 		const char *end = memchr(bytes, '\n', n);

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "message/utf8.h"
+
 enum {
 	RECIPIENTS_MAX = 10000,
 	ADDRESS_MAX = 320, /* local part, '@' and domain: RFC 5321 4.5.3.1 with room for long local parts */
@@ -39,7 +41,9 @@ struct facts {
 	uint64_t lines; /* complete lines seen */
 	size_t longest_line; /* bytes without its line end */
 	bool eight_bit; /* a byte above 0x7f was seen */
+	bool not_utf8; /* and not all of them so far are UTF-8 */
 	size_t line_length; /* of the line being counted */
+	struct utf8 utf8; /* the character being counted */
 };
 
 /* What the sender wants to be told (RFC 3461 4.1); bits, none: failure and delay. */

@@ -1,8 +1,8 @@
 /*
  * Callers say who they are in many ways and smarthosts accept few. A bare name
  * becomes an address; a comment becomes a display name, because large providers
- * refuse `root (Cron Daemon)`; where the configuration forces one address, the
- * name stays, so that a reader still sees which program wrote.
+ * refuse `root (Cron Daemon)`. What a smarthost demands beyond that is the
+ * business of sender.c, because only the one that takes the message counts.
  */
 #include "message/origin.h"
 
@@ -74,30 +74,11 @@ origin_sender(const struct identity *identity, const struct submission *submissi
 	return 0;
 }
 
-/* The address to use in place of this one; NULL when it may stay. */
-static const char *
-forced_address(const struct identity *identity, const char *address)
-{
-	for (size_t i = 0; i < identity->keep_from_count; i++)
-		if (matches(identity->keep_from[i], address))
-			return NULL;
-	return identity->forced_from;
-}
-
-const char *
-origin_allowed(const struct identity *identity, const char *sender)
-{
-	const char *forced = *sender != '\0' ? forced_address(identity, sender) : NULL;
-
-	return forced != NULL ? forced : sender;
-}
-
 /* An address that the configuration chose gets the configured name when it has none. */
 static void
 add_mailbox(const struct identity *identity, const char *name, const char *address, struct buffer *out)
 {
-	bool ours = (identity->forced_from != NULL && strcmp(address, identity->forced_from) == 0) ||
-		    (identity->from != NULL && strcmp(address, identity->from) == 0);
+	bool ours = identity->from != NULL && strcmp(address, identity->from) == 0;
 
 	mailbox_add(out, ours && *name == '\0' && identity->from_name != NULL ? identity->from_name : name, address);
 }
@@ -148,7 +129,7 @@ origin_add(const struct identity *identity, const struct submission *submission,
 		buffer_add_string(&name, identity->from_name);
 	if (*sender == '\0' && address_join(daemon, "MAILER-DAEMON", identity->domain))
 		sender = daemon;
-	add_mailbox(identity, buffer_string(&name), origin_allowed(identity, sender), out);
+	add_mailbox(identity, buffer_string(&name), sender, out);
 	buffer_free(&name);
 }
 
@@ -196,28 +177,20 @@ rewrite_mailbox(const struct identity *identity, struct author *author, const st
 void
 origin_rewrite(const struct identity *identity, const struct field *field, struct buffer *out)
 {
-	const char *written = field->value, *end = field->value + field->value_length, *forced = NULL;
+	const char *written = field->value, *end = field->value + field->value_length;
 	struct address_list list;
 	enum address_result result;
 	struct address a;
-	bool first = true;
 
 	address_list_init(&list, field->value, field->value_length);
-	while (forced == NULL && (result = address_next(&list, &a)) != ADDRESS_END) {
+	while ((result = address_next(&list, &a)) != ADDRESS_END) {
 		struct author author;
 
-		if (result == ADDRESS_NULL)
+		if (result != ADDRESS_FOUND)
 			continue;
 		author_init(&author, identity, &a);
-		forced = first ? forced_address(identity, author.address) : NULL;
-		if (forced != NULL) {
-			buffer_add_char(out, ' ');
-			add_mailbox(identity, buffer_string(&author.name), forced, out);
-		} else if (result == ADDRESS_FOUND)
-			rewrite_mailbox(identity, &author, &a, &written, out);
-		first = false;
+		rewrite_mailbox(identity, &author, &a, &written, out);
 		buffer_free(&author.name);
 	}
-	if (forced == NULL)
-		buffer_add(out, written, (size_t)(end - written));
+	buffer_add(out, written, (size_t)(end - written));
 }

@@ -15,8 +15,6 @@ struct submission;
 
 /* The sender as -f or the configuration give it; "" is the null sender. 0, or -1 with a reason. */
 int origin_sender(const struct identity *, const struct submission *, char sender[ADDRESS_MAX + 1], struct reason *);
-/* The address that the smarthost lets this sender use; the null sender stays. */
-const char *origin_allowed(const struct identity *, const char *sender);
 /* Appends the value of a From field for a message that has none. */
 void origin_add(const struct identity *, const struct submission *, const char *sender, struct buffer *);
 /* Appends the value of the caller's From field. */

@@ -7,7 +7,14 @@
  * before the message's own header. With a sender rule: From, and Sender, say what the
  * smarthost allows (see sender_rule). With convert bits: text that this
  * smarthost, or SMTP itself, cannot carry is encoded, part by part (RFC 2045,
- * 2046, 2047, 2231), and nothing else changes.
+ * 2046, 2047, 2231), and nothing else changes, but that Content-Transfer-Encoding
+ * then stands last in its header and every header ends with an empty line.
+ *
+ * What cannot be encoded, because RFC 2046 forbids it (the text between parts,
+ * message/partial, message/delivery-status and the like, parts within more than 32
+ * multiparts): its long lines get a line end and a blank, its 8-bit bytes become
+ * "=XX". A multipart/signed and all within it stays as it is, unless the server
+ * takes no 8-bit text.
  */
 #ifndef MESSAGE_OUTGOING_H
 #define MESSAGE_OUTGOING_H
@@ -30,9 +37,11 @@ enum {
 
 /*
  * What a smarthost demands of senders. An address that no keep pattern matches
- * is replaced by forced; its display name stays, else it gets name; the replaced
- * From stays visible as X-Original-From, and as Reply-To when its domain is not ours
- * and there is no Reply-To; Sender is left out. Everything borrowed.
+ * is replaced by forced: of a From field of several the first one decides for
+ * all. The display name stays, else it gets name; the replaced From stays visible
+ * as X-Original-From (one line, cut at 900 bytes), and as Reply-To when its domain
+ * is not ours and there is no Reply-To; a Sender that would be replaced is left
+ * out. Everything borrowed.
  */
 struct sender_rule {
 	const char *forced; /* NULL: every sender may stay */
@@ -56,8 +65,9 @@ struct outgoing_options {
 
 enum {
 	/* One call with n stored bytes appends at most OUTGOING_GROWTH * n + OUTGOING_HELD bytes. */
-	OUTGOING_GROWTH = 5,
-	OUTGOING_HELD = 4 << 20, /* of header fields held back until they are complete */
+	OUTGOING_GROWTH = 16, /* of a header of nothing but odd bytes; text grows to 4 times its size at most */
+	OUTGOING_HELD = 2 << 20, /* a field held back until it is complete, and outgoing_options.fields */
+	OUTGOING_FIELDS_MAX = 32 << 10, /* bytes of outgoing_options.fields */
 };
 
 struct outgoing *outgoing_new(const struct outgoing_options *);

@@ -10,8 +10,7 @@
 
 #include "base/buffer.h"
 #include "message/ascii.h"
-
-enum { WORD_MAX = 69 /* RFC 2047 section 2: 75 a word, 76 a line, and "From: " stands before the first */ };
+#include "message/words.h"
 
 /* Copies the name with controls as blanks, runs of blanks as one, none at the ends. */
 static void
@@ -25,81 +24,6 @@ clean_name(struct buffer *out, const char *name)
 	}
 	if (out->length > 0 && out->data[out->length - 1] == ' ')
 		out->length--;
-}
-
-static bool
-has_eight_bit(const char *name)
-{
-	while (*name != '\0' && !is_eight_bit(*name))
-		name++;
-	return *name != '\0';
-}
-
-/* Bytes of the UTF-8 character at p; 0: it is none. The name is terminated, so this never reads past it. */
-static size_t
-character_length(const char *p)
-{
-	unsigned char first = (unsigned char)*p;
-	size_t length = first < 0x80   ? 1
-			: first < 0xc2 ? 0
-			: first < 0xe0 ? 2
-			: first < 0xf0 ? 3
-			: first < 0xf5 ? 4
-				       : 0;
-
-	for (size_t i = 1; i < length; i++)
-		if (((unsigned char)p[i] & 0xc0) != 0x80)
-			return 0;
-	return length;
-}
-
-static bool
-is_utf8(const char *name)
-{
-	for (size_t length; *name != '\0'; name += length)
-		if ((length = character_length(name)) == 0)
-			return false;
-	return true;
-}
-
-/* The "Q" form of one byte inside a phrase (RFC 2047 section 5, rule 3). */
-static void
-add_q_byte(struct buffer *word, char c)
-{
-	if (c == ' ')
-		buffer_add_char(word, '_');
-	else if (is_letter_or_digit(c) || strchr("!*+-/", c) != NULL)
-		buffer_add_char(word, c);
-	else
-		buffer_format(word, "=%02X", (unsigned char)c);
-}
-
-/* Words of at most WORD_MAX bytes, one a line; no character is cut in two. */
-static void
-add_encoded(struct buffer *out, const char *name)
-{
-	bool utf8 = is_utf8(name);
-	const char *charset = utf8 ? "utf-8" : "unknown-8bit";
-	struct buffer character;
-	size_t used = 0;
-
-	buffer_init(&character, WORD_MAX);
-	for (size_t length; *name != '\0'; name += length) {
-		length = utf8 ? character_length(name) : 1;
-		buffer_clear(&character);
-		for (size_t i = 0; i < length; i++)
-			add_q_byte(&character, name[i]);
-		if (used == 0 || used + character.length + 2 > WORD_MAX) {
-			if (used > 0)
-				buffer_add_string(out, "?=\n ");
-			used = strlen(charset) + strlen("=??Q?");
-			buffer_format(out, "=?%s?Q?", charset);
-		}
-		buffer_add(out, character.data, character.length);
-		used += character.length;
-	}
-	buffer_add_string(out, "?=");
-	buffer_free(&character);
 }
 
 /* Not for one atom, nor for words some of which are encoded: quotes would keep them from being decoded. */
@@ -137,8 +61,8 @@ mailbox_add(struct buffer *out, const char *name, const char *address)
 	if (*text == '\0')
 		buffer_add_string(out, address);
 	else {
-		if (has_eight_bit(text))
-			add_encoded(out, text);
+		if (has_eight_bit(text, strlen(text)))
+			words_add(out, text, strlen(text));
 		else if (needs_quotes(text))
 			add_quoted(out, text);
 		else

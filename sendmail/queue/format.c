@@ -10,10 +10,10 @@
  *
  * RECIPIENTS says where the block ends: a message that begins with X-Queue-To
  * lines of its own gains nothing. SIZE to TOLD are written at the commit (all
- * zero before it, which no message matches). EIGHT-BIT is 8 or 7. DOUBTS and
- * CRASHES are one digit each: tries after which a copy may have arrived, and
- * tries begun (overwritten alone) whose end nobody saw. TOLD is 1 when the
- * sender knows of the delay. What the sender wants of reports is '=' when he did
+ * zero before it, which no message matches). EIGHT-BIT is 7, u (all 8-bit text is
+ * UTF-8) or 8. DOUBTS and CRASHES are one digit each: tries after which a copy
+ * may have arrived, and tries begun (overwritten alone) whose end nobody saw.
+ * TOLD is 1 when the sender knows of the delay. What the sender wants of reports is '=' when he did
  * not say; '=' is no xtext. STATE is D, S or F: deferred, sent, failed. STATE,
  * CODE, ENHANCED and REPLY have fixed width, filled up with '=', so that a
  * recipient's line is overwritten in place by one write. A power cut may tear
@@ -332,6 +332,12 @@ format_digit(unsigned number)
 	return (char)('0' + (number < DIGIT_LIMIT ? number : DIGIT_LIMIT));
 }
 
+static char
+eight_bit_letter(const struct facts *facts)
+{
+	return !facts->eight_bit ? '7' : facts->not_utf8 ? '8' : 'u';
+}
+
 void
 format_facts(char facts[FACTS_WIDTH], const struct envelope *envelope)
 {
@@ -339,8 +345,8 @@ format_facts(char facts[FACTS_WIDTH], const struct envelope *envelope)
 	char text[FACTS_WIDTH + 1];
 
 	snprintf(text, sizeof(text), "%0*" PRIu64 " %0*" PRIu64 " %0*zu %c %c %c %c", NUMBER_WIDTH, f->size,
-	    NUMBER_WIDTH, f->lines, NUMBER_WIDTH, f->longest_line, f->eight_bit ? '8' : '7',
-	    format_digit(envelope->doubts), format_digit(envelope->crashes), format_digit(envelope->delay_told));
+	    NUMBER_WIDTH, f->lines, NUMBER_WIDTH, f->longest_line, eight_bit_letter(f), format_digit(envelope->doubts),
+	    format_digit(envelope->crashes), format_digit(envelope->delay_told));
 	memcpy(facts, text, FACTS_WIDTH);
 }
 
@@ -433,7 +439,8 @@ read_facts(struct envelope *envelope, const char *facts)
 	    !parse_number(facts + LONGEST, NUMBER_WIDTH, &longest) || longest > SIZE_MAX)
 		return false;
 	f->longest_line = (size_t)longest;
-	f->eight_bit = facts[EIGHT_BIT] == '8';
+	f->eight_bit = facts[EIGHT_BIT] == '8' || facts[EIGHT_BIT] == 'u';
+	f->not_utf8 = facts[EIGHT_BIT] == '8';
 	envelope->doubts = read_digit(facts[EIGHT_BIT + 2]);
 	envelope->crashes = read_digit(facts[CRASHES_OFFSET - FACTS_OFFSET]);
 	envelope->delay_told = facts[FACTS_WIDTH - 1] != '0';

@@ -6,7 +6,7 @@
 #define SMTP_ENGINE_H
 
 #include "base/buffer.h"
-#include "message/body.h"
+#include "message/outgoing.h"
 #include "smtp/capability.h"
 #include "smtp/login.h"
 #include "smtp/reply.h"
@@ -15,8 +15,8 @@
 enum {
 	COMMAND_MAX = 998, /* of a command line without CRLF; longer arguments are refused */
 	FLIGHT_MAX = 4 * SMTP_BLOCK, /* unsent bytes above which nothing is added */
-	CHUNK_MAX = 2 * SMTP_BLOCK + 2, /* a block of nothing but LF, and the one that was missing */
-	OUTPUT_MAX = FLIGHT_MAX + 3 * SMTP_BLOCK,
+	CHUNK_MAX = 2 * (OUTGOING_GROWTH * SMTP_BLOCK + OUTGOING_HELD), /* the last block, and the end */
+	OUTPUT_MAX = FLIGHT_MAX + CHUNK_MAX + SMTP_BLOCK,
 	EAGER_MAX = 65536, /* a larger message waits for the answers to RCPT before its first chunk */
 };
 
@@ -63,7 +63,9 @@ struct transaction {
 	size_t next; /* recipient to be named next */
 	uint64_t offset; /* of the next block of the message */
 	enum stage stage;
-	struct body_filter filter;
+	bool utf8; /* it uses SMTPUTF8 */
+	struct outgoing_options form; /* of the message on this wire */
+	struct outgoing *outgoing; /* owned; NULL until the message begins */
 };
 
 /* A command sent, or about to be, and not yet answered. */
@@ -127,6 +129,19 @@ void smtp_fail(struct smtp *, enum smtp_trouble, const struct reply *);
 void smtp_fail_with(struct smtp *, enum smtp_trouble, const char *text);
 /* The same: "the server sent WHAT: what it said". */
 void smtp_protocol(struct smtp *, const char *what, const struct reply *);
+
+/* The sender's address on this wire. */
+const char *form_sender(const struct smtp *, const struct envelope *);
+/* True when an address can be written in a command; utf8: of a transaction with SMTPUTF8. */
+bool form_sendable(const char *address, bool utf8);
+/* Refuses the recipients that only SMTPUTF8 could serve when the server does not offer it. */
+void form_refuse(const struct smtp *, struct envelope *);
+/* Decides what becomes of the message in the transaction that begins; its OPEN recipients stand. */
+void form_decide(struct smtp *);
+/* Appends the parameters of MAIL to the line. */
+void form_parameters(struct smtp *);
+/* The same of RCPT: which reports the sender wants of this recipient (RFC 3461 4.1, 4.2). */
+void form_recipient_parameters(struct smtp *, const char *address);
 
 /* Begins the best login that is offered and allowed. */
 void auth_begin(struct smtp *);

@@ -15,11 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/encode.h"
 #include "smtp/engine.h"
 #include "smtp/explain.h"
 
-enum { MEGABYTE = 1000000, WISHES_ADDRESS_MAX = 200 /* a longer or unusual address does without ORCPT */ };
+enum { MEGABYTE = 1000000 };
 
 static const double ATTACHED = 1.37; /* bytes that base64 and its line ends make of one */
 
@@ -116,6 +115,7 @@ void
 mail_end(struct smtp *s)
 {
 	free(s->mail.fates);
+	outgoing_free(s->mail.outgoing);
 	s->mail = (struct transaction){ .stage = STAGE_NONE };
 }
 
@@ -181,6 +181,7 @@ begin_transaction(struct smtp *s)
 		if (t->fates[i] == WAITING)
 			set_fate(t, i, OPEN);
 	}
+	form_decide(s);
 	t->next = 0;
 	t->offset = 0;
 	t->stage = STAGE_RESET;
@@ -215,23 +216,6 @@ smtp_may_send(const struct smtp *s)
 	       (s->pending.count == 0 || (s->server.bits & CAN_PIPELINING) != 0);
 }
 
-/* Anything else would end the address early, and what follows would be read as a parameter. */
-static bool
-is_sendable(const char *address)
-{
-	bool quoted = false;
-
-	for (const char *c = address; *c != '\0'; c++) {
-		if (*c < ' ' || *c > '~' || (!quoted && strchr("<> ", *c) != NULL))
-			return false;
-		if (*c == '"')
-			quoted = !quoted;
-		else if (*c == '\\' && quoted && c[1] != '\0')
-			c++;
-	}
-	return !quoted;
-}
-
 static bool
 next_is_idle(struct smtp *s)
 {
@@ -255,64 +239,16 @@ next_is_reset(struct smtp *s)
 }
 
 static bool
-passes_wishes(const struct smtp *s)
-{
-	return (s->server.bits & CAN_DSN) != 0;
-}
-
-/* What reports about the whole message should be like (RFC 3461 4.3, 4.4). */
-static void
-add_report_form(struct smtp *s)
-{
-	const struct envelope *envelope = s->mail.envelope;
-
-	if (!passes_wishes(s))
-		return;
-	if (envelope->ret != 0)
-		buffer_format(&s->line, " RET=%s", envelope->ret == 'F' ? "FULL" : "HDRS");
-	if (envelope->envid != NULL) {
-		buffer_add_string(&s->line, " ENVID=");
-		xtext_encode(&s->line, envelope->envid, strlen(envelope->envid));
-	}
-}
-
-/* Which reports the sender wants of this recipient (RFC 3461 4.1, 4.2). */
-static void
-add_report_wishes(struct smtp *s, const char *address)
-{
-	static const char *const words[] = { "NEVER", "SUCCESS", "FAILURE", "DELAY" };
-	unsigned notify = s->mail.envelope->notify;
-	const char *separator = " NOTIFY=";
-
-	if (!passes_wishes(s) || notify == 0)
-		return;
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		if ((notify & 1U << i) == 0)
-			continue;
-		buffer_format(&s->line, "%s%s", separator, words[i]);
-		separator = ",";
-	}
-	if (strlen(address) > WISHES_ADDRESS_MAX)
-		return;
-	buffer_add_string(&s->line, " ORCPT=rfc822;");
-	xtext_encode(&s->line, address, strlen(address));
-}
-
-static bool
 next_is_sender(struct smtp *s)
 {
 	struct transaction *t = &s->mail;
-	const char *sender = t->envelope->sender;
+	const char *sender = form_sender(s, t->envelope);
 	struct reply refused;
 
 	buffer_format(&s->line, "MAIL FROM:<%s>", sender);
-	if ((s->server.bits & CAN_SIZE) != 0)
-		buffer_format(&s->line, " SIZE=%llu", (unsigned long long)t->envelope->facts.size);
-	if ((s->server.bits & CAN_8BITMIME) != 0 && t->envelope->facts.eight_bit)
-		buffer_add_string(&s->line, " BODY=8BITMIME");
-	add_report_form(s);
+	form_parameters(s);
 	t->stage = STAGE_RECIPIENTS;
-	if (is_sendable(sender) && smtp_command(s, VERB_MAIL, 0)) {
+	if (form_sendable(sender, t->utf8) && smtp_command(s, VERB_MAIL, 0)) {
 		s->mails++;
 		return true;
 	}
@@ -335,8 +271,8 @@ next_is_recipient(struct smtp *s)
 		if (t->fates[i] != OPEN)
 			continue;
 		buffer_format(&s->line, "RCPT TO:<%s>", address);
-		add_report_wishes(s, address);
-		if (is_sendable(address) && smtp_command(s, VERB_RCPT, i))
+		form_recipient_parameters(s, address);
+		if (form_sendable(address, t->utf8) && smtp_command(s, VERB_RCPT, i))
 			return true;
 		buffer_clear(&s->line);
 		reply_set(&refused, 553, "5.1.3", "the recipient's address cannot be written in SMTP");
@@ -350,7 +286,7 @@ static bool
 next_is_data(struct smtp *s)
 {
 	struct transaction *t = &s->mail;
-	bool chunks = (s->server.bits & CAN_CHUNKING) != 0;
+	bool chunks = !t->form.stuff_dots;
 
 	if (nobody_left(t)) {
 		t->stage = STAGE_SENT;
@@ -358,7 +294,8 @@ next_is_data(struct smtp *s)
 	}
 	if (chunks && t->tally[OPEN] > 0 && t->envelope->facts.size > EAGER_MAX)
 		return false;
-	t->filter = (struct body_filter){ .stuff_dots = !chunks };
+	outgoing_free(t->outgoing);
+	t->outgoing = outgoing_new(&t->form);
 	t->stage = chunks ? STAGE_BODY : STAGE_GO_AHEAD;
 	if (!chunks) {
 		buffer_add_string(&s->line, "DATA");
@@ -452,7 +389,8 @@ smtp_mail(struct smtp *s, struct envelope *envelope)
 
 	if ((smtp_want(s) & SMTP_IDLE) == 0 || !fits(s, envelope))
 		return;
-	envelope->wishes_passed = passes_wishes(s);
+	envelope->wishes_passed = (s->server.bits & CAN_DSN) != 0;
+	form_refuse(s, envelope);
 	*t = (struct transaction){ .envelope = envelope, .tally[CLOSED] = envelope->count };
 	t->fates = allocate(envelope->count, 1);
 	for (size_t i = 0; i < envelope->count; i++) {
@@ -503,7 +441,7 @@ void
 smtp_body(struct smtp *s, const char *bytes, size_t n, bool last)
 {
 	struct transaction *t = &s->mail;
-	bool chunks = !t->filter.stuff_dots;
+	bool chunks = !t->form.stuff_dots;
 	struct buffer *out = chunks ? &s->chunk : &s->output;
 
 	if (t->stage != STAGE_BODY)
@@ -513,12 +451,12 @@ smtp_body(struct smtp *s, const char *bytes, size_t n, bool last)
 		return;
 	}
 	t->offset += n;
-	body_filter(&t->filter, bytes, n, out);
-	if (last && t->filter.in_line)
-		body_filter(&t->filter, "\n", 1, out);
-	if (chunks)
+	outgoing_add(t->outgoing, bytes, n, out);
+	if (last)
+		outgoing_end(t->outgoing, out);
+	if (chunks && (last || out->length > 0))
 		put_chunk(s, last);
-	else if (last)
+	else if (last && !chunks)
 		put_dot(s);
 }
 

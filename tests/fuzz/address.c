@@ -3,6 +3,8 @@
  * be carried by SMTP and read again as the same address.
  */
 #include "message/address.h"
+#include "message/mailboxes.h"
+#include "message/utf8.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -29,7 +31,8 @@ check_text(const struct address *a)
 	must(length > 0 && length <= ADDRESS_MAX && a->local_length > 0 && a->local_length <= length);
 	must(a->bare == (a->text[a->local_length] == '\0') && (a->bare || a->text[a->local_length] == '@'));
 	for (size_t i = 0; i < length; i++)
-		must(a->text[i] >= ' ' && a->text[i] < 0x7f);
+		must((unsigned char)a->text[i] >= ' ' && a->text[i] != 0x7f);
+	must(utf8_is_valid(a->text, length));
 	address_list_init(&list, a->text, length);
 	must(address_next(&list, &again) == ADDRESS_FOUND);
 	must(strcmp(a->text, again.text) == 0 && a->bare == again.bare && a->local_length == again.local_length);

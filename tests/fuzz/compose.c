@@ -15,12 +15,13 @@
 #include "message/address.h"
 #include "message/header.h"
 #include "message/reader.h"
+#include "message/utf8.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 enum { OPTIONS = 5 };
 
-enum flag { FROM_HEADER = 1, FROM = 2, FORCED = 4, KEEP = 8, DOT_ENDS = 16, SENDER = 32, NAME = 64, GECOS = 128 };
+enum flag { FROM_HEADER = 1, FROM = 2, ALIASES = 8, DOT_ENDS = 16, SENDER = 32, NAME = 64, GECOS = 128 };
 
 static void
 must(bool good)
@@ -37,7 +38,8 @@ check_address(const char *address)
 	struct address a;
 
 	for (const char *c = address; *c != '\0'; c++)
-		must(*c >= ' ' && *c < 0x7f);
+		must((unsigned char)*c >= ' ' && *c != 0x7f);
+	must(utf8_is_valid(address, strlen(address)));
 	address_list_init(&list, address, strlen(address));
 	must(address_next(&list, &a) == ADDRESS_FOUND && !a.bare && strcmp(a.text, address) == 0);
 }
@@ -48,11 +50,31 @@ starts_with(const struct buffer *b, const char *text)
 	return b->length >= strlen(text) && memcmp(b->data, text, strlen(text)) == 0;
 }
 
+static bool
+is_ascii(const struct field *field)
+{
+	for (size_t i = 0; i < field->value_length; i++)
+		if ((unsigned char)field->value[i] > 0x7f)
+			return false;
+	return true;
+}
+
+static bool
+needs_utf8(const struct envelope *e)
+{
+	bool needed = address_needs_utf8(e->sender);
+
+	for (size_t i = 0; i < e->count; i++)
+		needed = needed || address_needs_utf8(e->recipients[i].address);
+	return needed;
+}
+
 static void
-check_header(const struct buffer *out)
+check_header(const struct buffer *out, bool utf8)
 {
 	const char *at = out->data, *end = out->data + out->length - 1;
 	unsigned from = 0, date = 0, id = 0;
+	struct facts facts = { 0 };
 	struct field field;
 
 	must(starts_with(out, "Received: by box (sendmail-submit, from userid 7)\n\tid ID; ") && *end == '\n');
@@ -60,10 +82,13 @@ check_header(const struct buffer *out)
 		must(field.name_length > 0 && field.value > field.name && field.value[-1] == ':');
 		must(!field_is(&field, "Bcc") && !field_is(&field, "Resent-Bcc") && !field_is(&field, "Return-Path"));
 		must(memchr(field.value, '\r', field.value_length) == NULL);
+		must(utf8 ? utf8_is_valid(field.value, field.value_length) : is_ascii(&field));
 		from += field_is(&field, "From");
 		date += field_is(&field, "Date");
 		id += field_is(&field, "Message-ID");
 	}
+	facts_add(&facts, out->data, out->length);
+	must(facts.longest_line <= 998);
 	must(at == end && from > 0 && date > 0 && id > 0);
 }
 
@@ -102,14 +127,12 @@ static void
 try_compose(unsigned flags, char *options[OPTIONS], const char *text, size_t n)
 {
 	const char *const recipients[] = { options[3] }, *const targets[] = { options[4], "ops@x.example, root" };
-	const char *const keep_from[] = { "*@keep.example" };
 	const struct alias_row aliases[] = { { "root", targets, 2 }, { "*", targets + 1, 1 } };
 	const struct submission submission = { recipients, 1, flags & FROM_HEADER, flags & SENDER ? options[0] : NULL,
 		flags & NAME ? options[1] : NULL };
 	const struct identity identity = { "alice", flags & GECOS ? options[2] : NULL,
 		flags & GECOS ? NULL : options[2], "example.test", "box", flags & FROM ? "app@shop.example" : NULL,
-		"The Shop", flags & FORCED ? "forced@shop.example" : NULL, keep_from, flags & KEEP ? 1 : 0, aliases,
-		flags & KEEP ? 2 : 0, 7 };
+		"The Shop", aliases, flags & ALIASES ? 2 : 0, 7 };
 	const struct stamp stamp = { 1795463280, 60, "ID" };
 	struct buffer header, body, out;
 	struct envelope envelope;
@@ -124,7 +147,7 @@ try_compose(unsigned flags, char *options[OPTIONS], const char *text, size_t n)
 	reader_input(&reader, text, n, &header, &body);
 	reader_end(&reader, &header, &body);
 	if (compose(&header, &submission, &identity, &stamp, &envelope, &out, &reason) == COMPOSE_OK) {
-		check_header(&out);
+		check_header(&out, needs_utf8(&envelope));
 		check_envelope(&envelope);
 	} else
 		must(strchr(reason.text, '\n') == NULL && reason.text[0] != '\0');

@@ -207,7 +207,11 @@ main(void)
 	check_large("quotes", "Cc: a@x.example", ", \"a", COMPOSE_OK);
 	check_large("an endless name", "From: \"", "x", COMPOSE_OK);
 	check_large("an endless comment", "From: root (", "x", COMPOSE_OK);
-	check_large("different bad recipients", "Cc: a@x.example", ", \xc3", COMPOSE_OK);
+	check_large("8-bit names, encoded", "Cc: a@x.example", ", \xc3", COMPOSE_BAD_DATA);
+	check_large("8-bit text, encoded", "Subject: hi", " \xc3\xa9 x", COMPOSE_BAD_DATA);
+	check_large("8-bit parameters", "Content-Type: text/plain", "; name=\xc3\xa9", COMPOSE_BAD_DATA);
+	check_large("a line without blanks", "X-Odd: ", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", COMPOSE_OK);
+	check_large("a line of blanks", "X-Odd: ", "                                 ", COMPOSE_OK);
 	check_overflow();
 	return tap_done();
 }

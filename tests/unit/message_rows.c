@@ -4,7 +4,9 @@
  *
  *   define NAME        the '>' lines that follow are meant by '*NAME' below
  *   === case
- *   set KEY VALUE      identity: domain host login gecos name from from_name forced_from keep_from uid zone
+ *   set KEY VALUE      identity: domain host login gecos name from from_name uid zone
+ *                      the smarthost: forced_from keep_from fields (\n ends each),
+ *                      offers WORDS (8bitmime, smtputf8; not set: takes everything as it is)
  *   alias NAME LIST    one more alias
  *   args WORDS         the command line, '...' quotes
  *   <TEXT              a line of stdin
@@ -14,7 +16,7 @@
  * In TEXT: \r \n \t \0 \\ \xHH, \*N*C = N times C, \c at the end = no line end.
  * `want why` belongs to the `want bad` before it, or to the result. The
  * envelope must hold exactly the recipients that are named, in that order.
- * Every case is read at once and byte by byte.
+ * Every case is read, and sent, at once and byte by byte.
  */
 #include <dirent.h>
 #include <stdbool.h>
@@ -23,9 +25,10 @@
 #include <string.h>
 
 #include "base/buffer.h"
-#include "message/body.h"
+#include "message/address.h"
 #include "message/compose.h"
 #include "message/envelope.h"
+#include "message/outgoing.h"
 #include "message/reader.h"
 
 #include "tap.h"
@@ -50,6 +53,8 @@ struct row {
 	const char *keep_from[WORDS_MAX];
 	const char *recipients[WORDS_MAX];
 	struct submission submission;
+	struct sender_rule senders;
+	const char *fields, *offers;
 	bool ignore_dots;
 	int zone;
 	struct buffer input, wire;
@@ -200,8 +205,10 @@ read_set(struct row *row, const char *key, const char *value)
 		{ "name", &identity->name },
 		{ "from", &identity->from },
 		{ "from_name", &identity->from_name },
-		{ "forced_from", &identity->forced_from },
-		{ "keep_from", &row->keep_from[identity->keep_from_count] },
+		{ "forced_from", &row->senders.forced },
+		{ "keep_from", &row->keep_from[row->senders.keep_count] },
+		{ "fields", &row->fields },
+		{ "offers", &row->offers },
 	};
 	struct buffer text;
 
@@ -214,8 +221,7 @@ read_set(struct row *row, const char *key, const char *value)
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		if (strcmp(keys[i].key, key) == 0)
 			*keys[i].value = keep(row, buffer_string(&text));
-	identity->keep_from_count += strcmp(key, "keep_from") == 0;
-	identity->keep_from = row->keep_from;
+	row->senders.keep_count += strcmp(key, "keep_from") == 0;
 	buffer_free(&text);
 }
 
@@ -292,13 +298,71 @@ struct outcome {
 	enum compose_result result;
 };
 
-/* The way of a message: reader, compose, facts, body filter. step: bytes of stdin at a time. */
+static bool
+offers(const struct row *row, const char *word)
+{
+	return row->offers == NULL || strstr(row->offers, word) != NULL;
+}
+
+/* What smtp/form.c decides for a server of this row. */
+static unsigned
+convert_bits(const struct row *row, const struct envelope *e)
+{
+	bool utf8 = e->sender != NULL && address_needs_utf8(e->sender);
+	unsigned bits = 0;
+
+	for (size_t i = 0; i < e->count; i++)
+		utf8 = utf8 || address_needs_utf8(e->recipients[i].address);
+	if (row->offers == NULL)
+		return 0;
+	if (e->facts.longest_line > TEXT_LINE_MAX)
+		bits |= CONVERT_LINES;
+	if (e->facts.eight_bit && !offers(row, "8bitmime"))
+		bits |= CONVERT_EIGHT_BIT;
+	if (e->facts.eight_bit && !(utf8 && offers(row, "smtputf8")))
+		bits |= CONVERT_HEADER;
+	return bits;
+}
+
+/* The stored message on the wire of the row's smarthost. */
+static void
+send(const struct row *row, size_t step, const struct buffer *stored, struct outcome *outcome)
+{
+	struct sender_rule senders = row->senders;
+	const struct outgoing_options options = {
+		.stuff_dots = true,
+		.convert = convert_bits(row, &outcome->envelope),
+		.utf8 = !outcome->envelope.facts.not_utf8,
+		.senders = &senders,
+		.fields = row->fields,
+	};
+	struct outgoing *outgoing;
+
+	senders.keep = row->keep_from;
+	senders.name = row->identity.from_name;
+	senders.domain = row->identity.domain;
+	outgoing = outgoing_new(&options);
+	for (size_t i = 0; i < stored->length; i += step) {
+		size_t left = stored->length - i;
+
+		outgoing_add(outgoing, stored->data + i, left < step ? left : step, &outcome->wire);
+	}
+	outgoing_end(outgoing, &outcome->wire);
+	outgoing_free(outgoing);
+	if (outcome->envelope.sender != NULL) {
+		char *allowed = copy_string(sender_allowed(&senders, outcome->envelope.sender));
+
+		free(outcome->envelope.sender);
+		outcome->envelope.sender = allowed;
+	}
+}
+
+/* The way of a message: reader, compose, facts, and out again. step: bytes at a time. */
 static void
 run(const struct row *row, size_t step, struct outcome *outcome)
 {
 	const struct stamp stamp = { 1795463280, row->zone, "4F00D1A2B3C4" };
 	struct buffer header, body, composed;
-	struct body_filter filter = { .stuff_dots = true };
 	struct reader reader;
 
 	buffer_init(&header, HEADER_MAX);
@@ -316,10 +380,10 @@ run(const struct row *row, size_t step, struct outcome *outcome)
 	reader_end(&reader, &header, &body);
 	outcome->result =
 	    compose(&header, &row->submission, &row->identity, &stamp, &outcome->envelope, &composed, &outcome->reason);
+	composed.limit = MESSAGE_ROOM;
+	buffer_add(&composed, body.data, body.length);
 	facts_add(&outcome->envelope.facts, composed.data, composed.length);
-	facts_add(&outcome->envelope.facts, body.data, body.length);
-	body_filter(&filter, composed.data, composed.length, &outcome->wire);
-	body_filter(&filter, body.data, body.length, &outcome->wire);
+	send(row, step, &composed, outcome);
 	buffer_free(&header);
 	buffer_free(&body);
 	buffer_free(&composed);

@@ -74,9 +74,9 @@ same_envelope(const struct envelope *a, const struct envelope *b)
 		    strcmp(a->sender, b->sender) == 0 && strcmp(a->message_id, b->message_id) == 0 &&
 		    a->count == b->count && a->facts.size == b->facts.size && a->facts.lines == b->facts.lines &&
 		    a->facts.longest_line == b->facts.longest_line && a->facts.eight_bit == b->facts.eight_bit &&
-		    a->doubts == b->doubts && a->crashes == b->crashes && a->delay_told == b->delay_told &&
-		    a->notify == b->notify && a->ret == b->ret && (a->envid == NULL) == (b->envid == NULL) &&
-		    (a->envid == NULL || strcmp(a->envid, b->envid) == 0);
+		    a->facts.not_utf8 == b->facts.not_utf8 && a->doubts == b->doubts && a->crashes == b->crashes &&
+		    a->delay_told == b->delay_told && a->notify == b->notify && a->ret == b->ret &&
+		    (a->envid == NULL) == (b->envid == NULL) && (a->envid == NULL || strcmp(a->envid, b->envid) == 0);
 
 	for (size_t i = 0; same && i < a->count; i++) {
 		const struct recipient *x = &a->recipients[i], *y = &b->recipients[i];
