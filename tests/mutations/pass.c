@@ -12,7 +12,7 @@
 #include "base/buffer.h"
 #include "message/compose.h"
 #include "message/envelope.h"
-#include "message/lines.h"
+#include "message/longline.h"
 #include "message/outgoing.h"
 #include "message/reader.h"
 
@@ -38,6 +38,18 @@ conversion(const struct facts *facts, bool eight_bit_mime)
 	       (facts->eight_bit && !eight_bit_mime ? CONVERT_EIGHT_BIT : 0) | (facts->eight_bit ? CONVERT_HEADER : 0);
 }
 
+static bool
+signed_line_is_too_long(const struct buffer *stored)
+{
+	struct longline lines;
+
+	longline_init(&lines);
+	longline_add(&lines, stored->data, stored->length);
+	longline_end(&lines);
+	longline_free(&lines);
+	return lines.found > 0;
+}
+
 static int
 pass(const struct buffer *input, bool eight_bit_mime, struct buffer *wire)
 {
@@ -57,9 +69,11 @@ pass(const struct buffer *input, bool eight_bit_mime, struct buffer *wire)
 	status = (int)compose(&header, &submission, &identity, &stamp, &envelope, &stored, &reason);
 	buffer_add(&stored, body.data, body.length);
 	facts_add(&envelope.facts, stored.data, stored.length);
+	if (status == COMPOSE_OK && envelope.facts.longest_line > TEXT_LINE_MAX && signed_line_is_too_long(&stored))
+		status = SIGNED_STATUS;
 	if (status == COMPOSE_OK) {
 		const struct outgoing_options options = { .convert = conversion(&envelope.facts, eight_bit_mime),
-			.utf8 = envelope.facts.utf8 };
+			.utf8 = !envelope.facts.not_utf8 };
 		struct outgoing *outgoing = outgoing_new(&options);
 
 		outgoing_add(outgoing, stored.data, stored.length, wire);

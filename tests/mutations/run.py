@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
-"""10 000 mutated messages (1 000 without --long or LONG=1), fixed seed: what leaves is always legal, and Python's email
+"""10 000 mutated messages (3 000 without LONG=1), fixed seed: what leaves is always legal, and Python's email
 package, which shares no code with the program, reads the same text out of it as out of what came in.
 
 A message is one of BASES after one to four of MUTATIONS. It goes through build/mutations/pass as for a server with and
 one without 8BITMIME. Legal: CRLF ends only, no line over 998 bytes, no NUL; without 8BITMIME nothing but ASCII, in
 the header never. Equal: the structure of parts, each part's decoded content, the decoded text of the fields in FIELDS.
+Where a mutation broke the structure itself (a boundary that never comes, an encoding that is not kept), so that no
+reader could say what is text, nothing may be lost but blanks, line ends and bytes that are not ASCII: LOOSE_MAX of
+a thousand may be equal only so.
 """
 import base64
 import email
@@ -20,9 +23,11 @@ import sys
 from lab import BUILD, ROOT, _build_lock
 
 SEED = 20261123
-COUNT = 10000 if os.environ.get('LONG') else 1000
+COUNT = 10000 if os.environ.get('LONG') else 3000
 FIELDS = ('Subject', 'Comments', 'X-Long', 'To', 'Reply-To')
 LINE_MAX = 998
+LOOSE_MAX = 10
+SIGNED_STATUS = 9
 
 HEAD = b'From: Bob <bob@b.example>\nTo: r@x.example\nSubject: a plain subject\nDate: Mon, 23 Nov 2026 10:00:00 +0000\n'
 UTF8 = 'Grüße aus Köln, naïve façade – „Anführung“ 漢字\n'.encode()
@@ -64,6 +69,9 @@ BASES = {
                                          text(b'message/rfc822', HEAD + b'\n' + UTF8 + LONG)),
     '8-bit header': b'Subject: ' + UTF8 + b'Comments: caf\xe9 and more\n' + HEAD.replace(
         b'Subject: a plain subject\n', b'') + b'Reply-To: "J\xc3\xb6rg M\xc3\xbcller" <j@x.example>\n\n' + PROSE,
+    'signed': HEAD + multipart(text(b'text/plain', PROSE), text(b'application/pgp-signature', b'-----\nAAAA\n-----\n'),
+                               kind=b'signed'),
+    'DKIM': b'DKIM-Signature: v=1; d=b.example; bh=AAAA; b=BBBB\n' + HEAD + b'\n' + PROSE,
     'long header': HEAD + b'X-Long: ' + b'many words ' * 200 + b'\nX-Long: ' + b'unbroken' * 300 + b'\n\n' + PROSE,
 }
 
@@ -133,11 +141,21 @@ MUTATIONS = {
 
 # ---- the same message as the rules of sendmail.8, "Input", leave it -------
 
+FIELD = re.compile(rb'(?!--)[!-9;-~]{1,255}[ \t]*:')
+
+
 def cleaned(message):
-    """Line ends, NUL, lone CRs; independent of reader.c."""
-    message = message.replace(b'\0', b'')
-    message = re.sub(rb'\r+\n', b'\n', message)
-    return re.sub(rb'\r', b' ', message)
+    """Line ends, NUL, lone CRs, mbox lines, where the header ends; independent of reader.c."""
+    message = re.sub(rb'\r+(\n|\Z)', rb'\1', message.replace(b'\0', b'')).replace(b'\r', b' ')
+    lines = lines_of(message)
+    while lines and re.match(rb'>*From ', lines[0]):
+        lines.pop(0)
+    end = next((i for i, line in enumerate(lines)
+                if not (FIELD.match(line) or (i > 0 and line[:1] in (b' ', b'\t') and line))), len(lines))
+    lines[:end] = [re.sub(rb'\A([^\s:]+)[ \t]+:', rb'\1:', line) for line in lines[:end]]
+    if end < len(lines) and lines[end] != b'':
+        lines.insert(end, b'')
+    return b'\n'.join(lines)
 
 
 # ---- judging ------------------------------------------------------------
@@ -162,20 +180,42 @@ def plain(content):
 
 
 def words(value):
-    """A field's text, decoded; folds and runs of blanks do not count."""
+    """A field's text, decoded. Folds and blanks do not count, nor do quotes, which words that are encoded do without,
+    the form of a group, in which an address that only SMTPUTF8 could carry stays readable (RFC 6857), and the domain
+    that completes a bare name."""
     parts = email.header.decode_header(value)
     decoded = b''.join(p if isinstance(p, bytes) else p.encode('ascii', 'surrogateescape') for p, _ in parts)
-    return re.sub(rb'\s+', b'', decoded)
+    return re.sub(rb'[\s":;<>]+|@example.test', b'', decoded)
+
+
+def content_of(part):
+    """Of base64 the characters that count, because broken base64 stays as broken as it was."""
+    if str(part.get('Content-Transfer-Encoding', '')).strip().lower() == 'base64':
+        return re.sub(rb'[^A-Za-z0-9+/=]', b'', part.get_payload().encode('ascii', 'replace').replace(b'?', b''))
+    return plain(part.get_payload(decode=True) or b'')
+
+
+def loosely(read):
+    """What may not be lost in any case. Python takes a line "From " for text when a part's header ends with it, else for
+    nothing."""
+    def bare(content):
+        kept = re.sub(rb'[^!-<>-~]|=', b'', quopri.decodestring(content))
+        return kept.replace(b'?', b'').replace(b'Fromthestart', b'')
+    return [[bare(content) for content in contents] for contents in read]
+
+
+def type_of(part):
+    return re.sub(r'\s+', ' ', part.get_content_type()).encode('ascii', 'replace')
 
 
 def read(message):
     """(types of all parts, contents of the leaves, decoded fields)."""
     parsed = email.message_from_bytes(message, policy=email.policy.compat32)
     parts = list(parsed.walk())
-    leaves = [plain(p.get_payload(decode=True) or b'') for p in parts if not p.is_multipart()]
+    leaves = [content_of(p) for p in parts if not p.is_multipart()]
     fields = [words(value) for name in FIELDS for value in
               (str(v) if not isinstance(v, email.header.Header) else v.encode() for v in parsed.get_all(name, []))]
-    return [p.get_content_type() for p in parts], leaves, fields
+    return [type_of(p) for p in parts], leaves, fields
 
 
 class Pass:
@@ -209,29 +249,36 @@ def mutated(r):
 
 def main():
     run, r = Pass(), random.Random(SEED)
-    wrong, refused = {'legal': [], 'equal': []}, 0
+    wrong, refused, loose = {'legal': [], 'equal': []}, 0, 0
     for number in range(COUNT):
         name, message = mutated(r)
         came = cleaned(message)
         for mode in '87':
             status, wire = run(message, mode)
+            if status == SIGNED_STATUS and re.search(b'(?i)dkim-signature|multipart/signed', came):
+                refused += 1        # a long line that a signature covers
+                continue
             if status != 0:
-                refused += 1
+                wrong['legal'].append((number, name, mode, f'refused, {status}'))
                 continue
             fault = illegal(wire, mode == '7')
             if fault:
                 wrong['legal'].append((number, name, mode, fault))
             elif read(came) != read(wire):
-                wrong['equal'].append((number, name, mode, ''))
+                loose += 1
+                if loosely(read(came)) != loosely(read(wire)):
+                    wrong['equal'].append((number, name, mode, ''))
         if '--show' in sys.argv and wrong['legal'] + wrong['equal']:
             show(message, run)
+    if loose > 2 * COUNT * LOOSE_MAX // 1000:
+        wrong['equal'].append(('too many are equal only loosely',))
     for i, (check, faults) in enumerate(wrong.items(), 1):
         print(f'{"not ok" if faults else "ok"} {i} - {COUNT} messages, to two servers each: {check}')
         for fault in faults[:20]:
             print('#', *fault)
         if faults:
             print(f'# {len(faults)} of {2 * COUNT}')
-    print(f'# {refused} refused\n1..{len(wrong)}')
+    print(f'# {loose} of {2 * COUNT} equal loosely, {refused} refused\n1..{len(wrong)}')
     sys.exit(any(wrong.values()))
 
 
