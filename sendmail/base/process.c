@@ -2,7 +2,8 @@
  * A file opened while 0, 1 or 2 is closed would become stdin, stdout or stderr,
  * and an error text would land in a message; an inherited descriptor keeps a
  * caller's pipe open after we went to the background; an ignored SIGCHLD or a
- * blocked signal changes what waiting means. So everything is set, not assumed.
+ * blocked signal changes what waiting means; a core file would hold the password.
+ * So everything is set, not assumed.
  */
 #include "base/process.h"
 
@@ -10,6 +11,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -73,10 +75,13 @@ reset_signals(void)
 int
 process_start(void)
 {
+	static const struct rlimit none = { 0, 0 };
+
 	if (fill_standard_descriptors() != 0)
 		return -1;
 	process_close_others();
 	reset_signals();
+	setrlimit(RLIMIT_CORE, &none);
 	umask(077);
 	return 0;
 }

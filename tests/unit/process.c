@@ -70,6 +70,16 @@ odd_umask(void)
 	umask(0777);
 }
 
+static void
+cores_wanted(void)
+{
+	struct rlimit limit;
+
+	getrlimit(RLIMIT_CORE, &limit);
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_CORE, &limit);
+}
+
 static bool
 standard_descriptors_are_open(void)
 {
@@ -112,6 +122,14 @@ umask_is_set(void)
 }
 
 static bool
+leaves_no_core(void)
+{
+	struct rlimit limit;
+
+	return getrlimit(RLIMIT_CORE, &limit) == 0 && limit.rlim_cur == 0 && limit.rlim_max == 0;
+}
+
+static bool
 is_detached(void)
 {
 	struct stat null, now;
@@ -145,6 +163,7 @@ main(void)
 		{ "four descriptors at most", few_descriptors, others_are_closed },
 		{ "signals ignored and blocked, an alarm", odd_signals, signals_are_set },
 		{ "umask 777", odd_umask, umask_is_set },
+		{ "a core file wanted", cores_wanted, leaves_no_core },
 		{ "detached", nothing, is_detached },
 		{ "not privileged", nothing, has_no_privilege },
 	};
