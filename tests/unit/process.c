@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/buffer.h"
 #include "tap.h"
 
 static void
@@ -71,6 +72,16 @@ odd_umask(void)
 }
 
 static void
+small_stack(void)
+{
+	struct rlimit limit;
+
+	getrlimit(RLIMIT_STACK, &limit);
+	limit.rlim_cur = 32 * 1024;
+	setrlimit(RLIMIT_STACK, &limit);
+}
+
+static void
 cores_wanted(void)
 {
 	struct rlimit limit;
@@ -122,6 +133,14 @@ umask_is_set(void)
 }
 
 static bool
+stack_is_large_enough(void)
+{
+	struct rlimit limit;
+
+	return getrlimit(RLIMIT_STACK, &limit) == 0 && limit.rlim_cur >= 128 * 1024;
+}
+
+static bool
 leaves_no_core(void)
 {
 	struct rlimit limit;
@@ -164,11 +183,13 @@ main(void)
 		{ "signals ignored and blocked, an alarm", odd_signals, signals_are_set },
 		{ "umask 777", odd_umask, umask_is_set },
 		{ "a core file wanted", cores_wanted, leaves_no_core },
+		{ "a small stack", small_stack, stack_is_large_enough },
 		{ "detached", nothing, is_detached },
 		{ "not privileged", nothing, has_no_privilege },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct reason reason;
 		int status = 1;
 		pid_t pid;
 
@@ -176,7 +197,7 @@ main(void)
 		pid = fork();
 		if (pid == 0) {
 			rows[i].prepare();
-			_exit(process_start() != 0 || !rows[i].check());
+			_exit(process_start(&reason) != 0 || !rows[i].check());
 		}
 		waitpid(pid, &status, 0);
 		ok(status == 0, "%s", rows[i].name);
