@@ -143,20 +143,19 @@ def injected_arguments(lab):
     is_(sum(' C' in s or '=C' in s or s.endswith('C') for s in sets), 0, f'{len(sets)} sets are complete')
     script, trace = lab.path / 'attack.php', lab.path / 'trace'
     script.write_text('<?php foreach (json_decode(file_get_contents($argv[1])) as $i => $extra) '
-                      'echo mail("bob@x.test", "s$i", "text\\n", "From: shop@client.test", $extra) ? 1 : 0, "\\n";')
+                      'echo mail("bob@x.test", "s$i", "text\\n", "From: shop@client.test", $extra) ? "\\n#$i true\\n" : "\\n#$i false\\n";')
     (lab.path / 'sets').write_text(json.dumps(sets))
     got = lab.run(['strace', '-f', '-s', '500', '-e', 'trace=file,process,network', '-o', trace, 'php', '-n', '-d',
                    f'sendmail_path={lab.program()} -t -i', script, lab.path / 'sets'], env=lab.environment(), timeout=300)
-    told = got.out.decode(errors='replace').split('\n')
+    said = dict(re.findall(rb'(?m)^#(\d+) (true|false)$', got.out))
     lab.sendmail('-q')
     arrived = {m.field('Subject').decode() for m in host.messages()}
     calls = list(calls_of_sendmail(trace))
     statuses = [int(re.search(r'\d+', call)[0]) for _, call in calls if call.startswith('+++ exited with')]
     bad = []
-    truths = [line[-1:] for line in told if line[-1:] in ('0', '1')]
     for number, (text, _, allowed) in enumerate(rows):
         delivered = f's{number}' in arrived
-        if not delivered and not (allowed == '0' or truths[number:number + 1] == ['0']):
+        if not delivered and allowed != '0' and said.get(b'%d' % number) != b'false':
             bad.append((text, 'neither delivered nor refused'))
     ok(not bad and len(rows) >= 40, f'{len(rows)} argument sets: delivered, or false', *bad, got)
     is_(set(statuses) - {0, 64, 65}, set(), f'{len(statuses)} processes: 0, 64 or, when an address is bad, 65')
