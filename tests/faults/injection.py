@@ -5,10 +5,7 @@ import ctypes
 import json
 import os
 import re
-import socket
-import subprocess
-import tempfile
-from concurrent.futures import ThreadPoolExecutor
+from random import Random
 
 from helpers.faults import *
 from lab import *
@@ -214,6 +211,31 @@ for number, row in enumerate(FIELDS):
     each_byte(row, number % 2 == 1)
 
 
+@test
+def addresses_that_mean_something_elsewhere(lab):
+    """T4: pipes, files, includes, expansions in 500 addresses: no program is run, no file opened, nobody else gets mail."""
+    need_program('strace')
+    host = smarthost(lab)
+    canary = lab.path / 'canary'
+    pieces = ['|', '/', ':include:', '${run{', '}}', '`', '$(', ')', '%n', '%s', '\\\\', '!', '%', '~root', '@', ';', '&', '"', 'bob', 'x.test', '-X',
+              '-C', ',', f'/bin/touch {canary}', str(canary), '${lookup{', '<', '>', ' ', '(c)', '[127.0.0.1]', '=', '#', '*', '.']
+    random = Random(1)
+    addresses = [''.join(random.choices(pieces, k=random.randint(1, 6))) for _ in range(500)]
+    trace = lab.path / 'trace'
+    for number in range(0, 500, 25):
+        group = addresses[number:number + 25]
+        lab.sendmail('-odi', '--', f'ok{number}@x.test', *group, stdin=b'Subject: a\n\nb\n',
+                     wrapper=['strace', '-f', '-s', '300', '-e', 'trace=execve,openat,open,connect', '-A', '-o', trace])
+        lab.sendmail('-odq', '-t', stdin=b'To: ' + ',\n '.join(group).encode() + b'\nSubject: a\n\nb\n')
+    calls = trace.read_text(errors='replace').splitlines()
+    executed = [c for c in calls if 'execve(' in c and str(lab.program()) not in c.partition(',')[0]]
+    is_((executed, canary.exists(), len(calls) > 20), ([], False, True), 'no program is run')
+    is_([c for c in calls if 'open' in c and 'canary' in c], [], 'no file is opened')
+    is_([c for c in calls if 'AF_INET' in c and f'htons({host.plain})' not in c], [], 'no other connection')
+    ok(sum(f'ok{n}@x.test' in m.recipients for n in range(0, 500, 25) for m in host.messages()) == 20, 'the good ones got it')
+    is_([f for s in host.sessions() for f in session_faults(s)][:5] + log_faults(lab)[:5], [], 'only commands and lines of ours')
+
+
 # ---- what the machine says ------------------------------------------------
 
 def in_a_world(host_name=None, passwd=None):
@@ -283,6 +305,7 @@ KEYS = {
     'from': b'[identity]\nfrom = aBYTEevil@evil.test\n',
     'alias': b'[aliases]\nbob = aBYTEevil@evil.test\n',
     'helo': b'helo = aBYTEevil.test\n',
+    'add_header': b'add_header = X-A: PAYLOAD\n',
     'forced from': b'from = aBYTEevil@evil.test\n',
     'user': b'user = PAYLOAD\npassword = PAYLOAD\nauth = PLAIN\n',
 }
