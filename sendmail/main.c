@@ -201,8 +201,10 @@ main(int argc, char **argv)
 	bool verbose = false;
 	int status;
 
-	if (process_start() < 0)
+	if (process_start(&reason) < 0) {
+		fprintf(stderr, "sendmail: %s\n", reason.text);
 		return EX_OSERR;
+	}
 	caller_init(&caller);
 	status = run(&caller, name, argc, argv, &reason, &verbose);
 	if (reason.text[0] != '\0' && (status != EX_OK || verbose || isatty(STDERR_FILENO)))

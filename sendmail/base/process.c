@@ -2,7 +2,8 @@
  * A file opened while 0, 1 or 2 is closed would become stdin, stdout or stderr,
  * and an error text would land in a message; an inherited descriptor keeps a
  * caller's pipe open after we went to the background; an ignored SIGCHLD or a
- * blocked signal changes what waiting means. So everything is set, not assumed.
+ * blocked signal changes what waiting means; a core file would hold the password.
+ * So everything is set, not assumed.
  */
 #include "base/process.h"
 
@@ -10,13 +11,19 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
+#include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/buffer.h"
 
 #ifdef __linux__
 #include <sys/auxv.h>
 #include <sys/syscall.h>
 #endif
+
+enum { STACK_NEEDED = 128 * 1024 }; /* twice what a delivery with TLS was seen to take */
 
 /* The lowest free descriptor, with nothing behind it; "/" serves in a chroot without /dev. */
 static int
@@ -70,13 +77,31 @@ reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-int
-process_start(void)
+/* Blocks of a message stand on the stack: too little of it is an error with a name, not a crash. */
+static int
+raise_stack(void)
 {
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_STACK, &limit) != 0 || limit.rlim_cur >= STACK_NEEDED)
+		return 0;
+	limit.rlim_cur = STACK_NEEDED;
+	return limit.rlim_max < STACK_NEEDED || setrlimit(RLIMIT_STACK, &limit) != 0 ? -1 : 0;
+}
+
+int
+process_start(struct reason *reason)
+{
+	static const struct rlimit none = { 0, 0 };
+
 	if (fill_standard_descriptors() != 0)
-		return -1;
+		return reason_set(reason, "closed standard descriptors cannot be replaced: %s", strerror(errno));
+	if (raise_stack() != 0)
+		return reason_set(
+		    reason, "too little stack: raise its limit (ulimit -s) to %d KiB", STACK_NEEDED / 1024);
 	process_close_others();
 	reset_signals();
+	setrlimit(RLIMIT_CORE, &none);
 	umask(077);
 	return 0;
 }

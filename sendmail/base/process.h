@@ -7,13 +7,15 @@
 
 #include <stdbool.h>
 
+struct reason;
+
 /*
  * To be called first in main: descriptors 0 to 2 are open (on /dev/null where
  * the caller closed them), all others closed; SIGPIPE and SIGXFSZ ignored,
- * SIGCHLD default, no signal blocked, no alarm pending; umask 077.
- * 0, or -1 with errno when a missing descriptor could not be replaced.
+ * SIGCHLD default, no signal blocked, no alarm pending; umask 077; no core file;
+ * a stack that is large enough. 0, or -1 with a reason.
  */
-int process_start(void);
+int process_start(struct reason *);
 /* Calls the handler for the signals that ask a process to stop, unless the caller had them ignored. */
 void process_on_stop(void (*handler)(int));
 /*

@@ -28,19 +28,29 @@ why_foreign(const struct stat *st, const struct queue *queue)
 	return NULL;
 }
 
-/* True when any recipient has heard something, or a try never came to its end. */
+/*
+ * True when a try came to an answer, or never to its end. Who is refused while
+ * others have heard nothing was refused for his address, before the first try.
+ */
 static bool
 was_tried(const struct envelope *envelope)
 {
+	size_t refused = 0, silent = 0;
+
 	if (envelope->crashes > 0 || envelope->doubts > 0)
 		return true;
 	for (size_t i = 0; i < envelope->count; i++) {
 		const struct recipient *recipient = &envelope->recipients[i];
 
-		if (recipient->verdict != DEFERRED || recipient->reply.code != 0 || recipient->reply.text[0] != '\0')
+		if (recipient->verdict == FAILED)
+			refused++;
+		else if (recipient->verdict == DEFERRED && recipient->reply.code == 0 &&
+			 recipient->reply.text[0] == '\0')
+			silent++;
+		else
 			return true;
 	}
-	return false;
+	return refused > 0 && silent == 0;
 }
 
 /* Opens the file and locks it: the file's state now. why: for FOREIGN. */

@@ -3,9 +3,11 @@
 import fcntl
 import os
 import pty
+import re
 import resource
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -281,6 +283,178 @@ def little_memory(lab):
             resource.setrlimit(resource.RLIMIT_AS, (size, size))
         got = lab.sendmail('-t', stdin=MAIL, preexec_fn=small, env={'ASAN_OPTIONS': None})
         ok(got.status in (0, 71, 127) or b'AddressSanitizer' in got.err, f'{megabytes} MiB', got)
+
+
+
+# ---- rows: one oddity each; the outcome is told by outcome_of() -------------
+
+def outcome_of(lab, host, got, name):
+    """0 and the mail delivered or stored, or another status and one clear line. Takes the mail away again."""
+    arrived, stored = len(host.messages()), len(lab.queued())
+    new = arrived - getattr(lab, 'arrived', 0) + stored
+    lab.arrived = arrived
+    for path in lab.queued('tmp', 'new', 'cur'):
+        path.unlink()
+    lab.control('queue', 'retry', '--all')      # the pause of a failure
+    if got.status == 0:
+        return is_((new, got.err), (1, b''), f'{name}: one mail sent or stored, in silence', got)
+    clear = got.err.startswith(b'sendmail: ') and got.err.count(b'\n') == 1 and len(got.err) > 20
+    return ok(got.status in (64, 65, 69, 71, 74, 78) and clear and new == 0, f'{name}: nothing sent, one line says why', got)
+
+
+def limits(**values):
+    def set_them():
+        for name, value in values.items():
+            resource.setrlimit(getattr(resource, f'RLIMIT_{name}'), (value, value))
+    return set_them
+
+
+KIB, MIB = 1024, 1024 * 1024
+LIMITS = [{'NOFILE': n} for n in (4, 5, 6, 7, 8, 9, 10, 12, 16)] + [{'FSIZE': n} for n in (0, 1, 100, 1000)] + [
+    {'NPROC': 0}, {'DATA': MIB}, {'STACK': 48 * KIB}, {'STACK': 64 * KIB},
+    {'STACK': 128 * KIB}, {'CORE': 0}, {'CPU': 1}, {'MEMLOCK': 0}, {'SIGPENDING': 0}, {'MSGQUEUE': 0}, {'NOFILE': 8, 'FSIZE': 0, 'NPROC': 0}]
+
+
+@test
+def limits_of_resources(lab):
+    host = lab.smarthost()
+    lab.config(host)
+    sanitized = b'__asan' in BINARY.read_bytes()    # takes terabytes of addresses
+    for row in LIMITS:
+        if sanitized and row.keys() & {'DATA', 'STACK'}:
+            continue
+        for option in ((), ('-odb',), ('-odq',)):
+            name = f'{" ".join(f"{k} {v}" for k, v in row.items())} {" ".join(option)}'
+            got = lab.sendmail(*option, '-t', stdin=MAIL, preexec_fn=limits(**row))
+            if option == ('-odb',) and got.status == 0:
+                wait_until(lambda: len(host.messages()) > getattr(lab, 'arrived', 0) or lab.queued() and not busy(lab), what=f'{name}: its end')
+            outcome_of(lab, host, got, name)
+
+
+def busy(lab):
+    """A process of the program is still there."""
+    return lab.run(['pgrep', '-f', str(lab.path / 'bin/sendmail')]).status == 0
+
+
+@test
+def every_set_of_closed_descriptors(lab):
+    host = lab.smarthost()
+    lab.config(host)
+    for bits in range(1, 8):
+        closed = [n for n in range(3) if bits >> n & 1]
+
+        def close():
+            for number in closed:
+                os.close(number)
+        got = lab.sendmail('bob@x.test', stdin=MAIL, preexec_fn=close)
+        name = ' and '.join(map(str, closed))
+        is_((got.status, len(host.messages())), (0, bits), f'{name} closed: sent')
+        got = lab.sendmail('-t', '-f', 'bad\naddress', stdin=MAIL, preexec_fn=close)
+        ok(got.status in (64, 65) and not lab.queued('tmp', 'new', 'cur'), f'{name} closed: a mistake is one, and nothing is left', got)
+    ok(all(b'sendmail:' not in m.message for m in host.messages()), 'no error text got into a message')
+
+
+HOSTILE = {'LD_LIBRARY_PATH': '/nonexistent', 'LD_BIND_NOW': '1', 'OPENSSL_CONF': '/etc/passwd', 'OPENSSL_MODULES': '/nonexistent',
+           'OPENSSL_ENGINES': '/nonexistent', 'SSL_CERT_FILE': '/nonexistent', 'SSL_CERT_DIR': '/nonexistent', 'SSLKEYLOGFILE': '/nonexistent/keys',
+           'RES_OPTIONS': 'debug attempts:99 timeout:99', 'HOSTALIASES': '/etc/passwd', 'LOCALDOMAIN': 'evil.test', 'RESOLV_HOST_CONF': '/nonexistent',
+           'TZ': '../../../../etc/shadow', 'TZDIR': '/nonexistent', 'LC_ALL': 'tr_TR.UTF-8', 'LANG': '../../x', 'LOCPATH': '/nonexistent',
+           'NLSPATH': '%n%n%n', 'GCONV_PATH': '/nonexistent', 'HOME': '', 'TMPDIR': '/dev/null', 'IFS': 'ns/e', 'PATH': '', 'SHELL': '/bin/false',
+           'USER': 'x' * 5000, 'LOGNAME': 'a b', 'NAME': '\x1b[2J', 'MAILRC': '/etc/passwd', 'POSIXLY_CORRECT': '1', 'MALLOC_ARENA_MAX': '0',
+           'GLIBC_TUNABLES': 'glibc.malloc.check=3', 'BIG': 'x' * 100000}
+
+
+@test
+def hostile_environment(lab):
+    host = lab.smarthost()
+    lab.config(host, smarthost={'host': 'localhost'})
+    for env in (*({name: value} for name, value in HOSTILE.items()), HOSTILE):
+        name = ' '.join(env) if len(env) == 1 else 'all of them'
+        outcome_of(lab, host, lab.sendmail('-t', stdin=MAIL, env=env), name)
+    ok(all(re.fullmatch(rb'\w{3}, \d\d? \w{3} \d{4} [\d:]{8} [+-]\d{4}', m.field('Date')) for m in host.messages()), 'an English date in all')
+    is_(len(host.messages()), len(HOSTILE) + 1, 'all were sent')
+
+
+@test
+def folder_full_of_traps(lab):
+    """Files that libraries look for where they stand."""
+    host = lab.smarthost()
+    lab.config(host)
+    trap = lab.path / 'trap'
+    trap.mkdir()
+    for name in ('sendmail.ini', 'openssl.cnf', 'DB_CONFIG', '.netrc', '.mailrc', 'resolv.conf'):
+        (trap / name).write_text('[smarthost]\nhost = evil.test\n')
+    outcome_of(lab, host, lab.sendmail('-t', stdin=MAIL, cwd=trap), 'readable')
+
+    def without_rights():
+        os.chdir(trap)
+        trap.chmod(0)
+    outcome_of(lab, host, lab.sendmail('-t', stdin=MAIL, preexec_fn=without_rights), 'mode 000')
+
+
+@test
+def more_kinds_of_stdin(lab):
+    host = lab.smarthost()
+    lab.config(host)
+
+    def fed_by(file, name, *argv):
+        with file:
+            return outcome_of(lab, host, lab.sendmail(*(argv or ['bob@x.test']), stdin=file), name)
+    fed_by(open(lab.path / 'only', 'wb'), 'a file open for writing only')
+    near, far = socket.socketpair()
+    far.sendall(MAIL)
+    far.close()
+    with near:
+        fed_by(near.makefile('rb', 0), 'a socket', '-t')
+    master, slave = os.openpty()
+    os.close(master)
+    fed_by(_Raw(slave), 'a terminal that is gone')
+
+
+class _Raw:
+    """A descriptor as a file that subprocess takes."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def fileno(self):
+        return self.number
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        os.close(self.number)
+
+
+@test
+def never_ending_stdin(lab):
+    """No session while it is read; a signal ends it, and nothing is left."""
+    host = lab.smarthost()
+    lab.config(host)
+    for what, stopper in (('SIGTERM', signal.SIGTERM), ('SIGKILL', signal.SIGKILL)):
+        reading, writing = os.pipe()
+        process = subprocess.Popen([lab.program(), '-t'], stdin=reading, stderr=subprocess.PIPE, env=lab.environment())
+        os.close(reading)
+        os.write(writing, MAIL * 100)
+        wait_until(lambda: lab.queued('tmp'), what='the header on disk')
+        is_(list(host.folder.glob('*.session')), [], f'{what}: no session while the message is read')
+        process.send_signal(stopper)
+        status = process.wait(10)
+        process.stderr.close()
+        os.close(writing)
+        ok(status != 0 and lab.queued() == [], f'{what}: nothing is sent', status)
+    is_(len(lab.queued('tmp')), 1, 'only SIGKILL leaves its half')
+    is_(host.messages(), [], 'and nothing arrived')
+
+
+@test
+def endless_input_is_refused(lab):
+    """Larger than max_message: refused when it ends; nothing was sent meanwhile."""
+    host = lab.smarthost()
+    lab.config(host, queue={'max_message': '100K'})
+    got = lab.run(['sh', '-c', 'yes "a line" | head -c 3000000 | "$0" bob@x.test', lab.program()], env=lab.environment())
+    ok(got.status == 65 and b'max_message' in got.err, 'refused, and why', got)
+    is_((host.messages(), lab.queued('tmp', 'new', 'cur')), ([], []), 'nothing is left')
 
 
 run(threads=4)

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/buffer.h"
 #include "tap.h"
 
 static void
@@ -70,6 +71,26 @@ odd_umask(void)
 	umask(0777);
 }
 
+static void
+small_stack(void)
+{
+	struct rlimit limit;
+
+	getrlimit(RLIMIT_STACK, &limit);
+	limit.rlim_cur = 32 * 1024;
+	setrlimit(RLIMIT_STACK, &limit);
+}
+
+static void
+cores_wanted(void)
+{
+	struct rlimit limit;
+
+	getrlimit(RLIMIT_CORE, &limit);
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_CORE, &limit);
+}
+
 static bool
 standard_descriptors_are_open(void)
 {
@@ -112,6 +133,22 @@ umask_is_set(void)
 }
 
 static bool
+stack_is_large_enough(void)
+{
+	struct rlimit limit;
+
+	return getrlimit(RLIMIT_STACK, &limit) == 0 && limit.rlim_cur >= 128 * 1024;
+}
+
+static bool
+leaves_no_core(void)
+{
+	struct rlimit limit;
+
+	return getrlimit(RLIMIT_CORE, &limit) == 0 && limit.rlim_cur == 0 && limit.rlim_max == 0;
+}
+
+static bool
 is_detached(void)
 {
 	struct stat null, now;
@@ -145,11 +182,14 @@ main(void)
 		{ "four descriptors at most", few_descriptors, others_are_closed },
 		{ "signals ignored and blocked, an alarm", odd_signals, signals_are_set },
 		{ "umask 777", odd_umask, umask_is_set },
+		{ "a core file wanted", cores_wanted, leaves_no_core },
+		{ "a small stack", small_stack, stack_is_large_enough },
 		{ "detached", nothing, is_detached },
 		{ "not privileged", nothing, has_no_privilege },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct reason reason;
 		int status = 1;
 		pid_t pid;
 
@@ -157,7 +197,7 @@ main(void)
 		pid = fork();
 		if (pid == 0) {
 			rows[i].prepare();
-			_exit(process_start() != 0 || !rows[i].check());
+			_exit(process_start(&reason) != 0 || !rows[i].check());
 		}
 		waitpid(pid, &status, 0);
 		ok(status == 0, "%s", rows[i].name);
