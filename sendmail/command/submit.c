@@ -27,16 +27,23 @@ read_stdin(char *bytes, size_t size)
 	return n;
 }
 
+/* A program is read to its end, lest it sees a broken pipe; a person at a terminal has said all with the dot. */
+static bool
+is_over(const struct intake *in)
+{
+	return in->reader.ended && isatty(STDIN_FILENO);
+}
+
 /* All of stdin; a message cut short by an error is none. */
 static int
 read_message(struct intake *in)
 {
 	char block[BLOCK];
-	ssize_t n;
+	ssize_t n = 0;
 
-	while ((n = read_stdin(block, sizeof(block))) > 0)
+	while (!is_over(in) && (n = read_stdin(block, sizeof(block))) > 0)
 		intake_bytes(in, block, (size_t)n);
-	if (n == 0)
+	if (n >= 0)
 		return intake_end(in);
 	reason_set(&in->reason, "reading the message: %s; nothing was sent", strerror(errno));
 	intake_abandon(in);

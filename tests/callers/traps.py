@@ -144,20 +144,34 @@ def the_background_keeps_nothing_open(lab):
 
 @test
 def from_a_terminal(lab):
-    """A message typed in, ended by ^D."""
+    """A message typed in, ended by ^D, or by a dot, behind which nobody types an end of file."""
     host = plain(lab)
-    leader, follower = pty.openpty()
-    process = subprocess.Popen([lab.program(), 'bob@x.test'], stdin=follower, stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE, env=lab.environment())
-    os.close(follower)
-    os.write(leader, b'Subject: typed\n\nhello\n\x04')
-    out, err = process.communicate(timeout=60)
-    os.close(leader)
-    is_((process.returncode, out, err), (0, b'', b''), 'sent, silent')
-    is_([m.body for m in host.messages()], [b'hello\r\n'], 'arrived')
+    for number, (name, end) in enumerate((('^D', b'\x04'), ('a dot', b'.\n')), 1):
+        leader, follower = pty.openpty()
+        process = subprocess.Popen([lab.program(), 'bob@x.test'], stdin=follower, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, env=lab.environment())
+        os.close(follower)
+        os.write(leader, b'Subject: typed\n\nhello\n' + end)
+        out, err = process.communicate(timeout=60)
+        os.close(leader)
+        is_((process.returncode, out, err), (0, b'', b''), f'{name}: sent, silent')
+        is_(host.messages(number)[-1].body, b'hello\r\n', f'{name}: arrived')
 
 
 # ---- names --------------------------------------------------------------
+
+@test
+def a_person_ends_with_a_dot(lab):
+    """At a terminal nobody types an end of file behind the dot."""
+    host = plain(lab)
+    leader, follower = pty.openpty()
+    process = lab.start('bob@x.test', stdin=follower)
+    os.write(leader, b'Subject: typed\n\nhello\n.\n')
+    is_(process.wait(20), 0, 'status')
+    is_([m.body for m in host.messages(1)], [b'hello\r\n'], 'sent')
+    os.close(leader)
+    os.close(follower)
+
 
 @test
 def called_by_any_name(lab):
