@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "base/encode.h"
 #include "message/ascii.h"
 #include "message/utf8.h"
 #include "message/words.h"
@@ -369,6 +370,7 @@ read_spec(struct address *a, struct cursor c)
 		reason = read_domain(&c, &domain, &end);
 		if (reason != NULL)
 			return reason;
+		a->bare = same_text(domain.bytes, domain.length, "localhost");
 	}
 	a->spec_length = (size_t)(end - a->spec);
 	return set_text(a, &local, a->bare ? NULL : &domain);

@@ -34,7 +34,7 @@ struct address {
 	size_t spec_length;
 	char text[ADDRESS_MAX + 1]; /* the address in wire form; of a bare name the local part only */
 	size_t local_length; /* of text: local part in wire form */
-	bool bare; /* no '@' */
+	bool bare; /* no '@', or the domain is localhost: a name of this machine, useless to any other */
 	const char *reason; /* why it is bad */
 };
 

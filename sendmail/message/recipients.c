@@ -114,8 +114,7 @@ is_local(const struct identity *identity, const struct address *a)
 {
 	const char *domain = a->text + a->local_length + 1;
 
-	return a->bare || same_text("localhost", strlen("localhost"), domain) ||
-	       same_text(identity->host, strlen(identity->host), domain);
+	return a->bare || same_text(identity->host, strlen(identity->host), domain);
 }
 
 static void
