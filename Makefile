@@ -19,6 +19,8 @@ LANGUAGE = -std=c11 -D_GNU_SOURCE -Isendmail -Itests
 OBJECTS = \
 	sendmail/base/buffer.o \
 	sendmail/base/certificate.o \
+	sendmail/base/command.o \
+	sendmail/base/crypto.o \
 	sendmail/base/encode.o \
 	sendmail/base/json.o \
 	sendmail/base/log.o \
@@ -46,27 +48,44 @@ OBJECTS = \
 	sendmail/message/utf8.o \
 	sendmail/message/words.o \
 	sendmail/smtp/auth.o \
+	sendmail/smtp/bearer.o \
 	sendmail/smtp/capability.o \
+	sendmail/smtp/digest.o \
+	sendmail/smtp/commands.o \
 	sendmail/smtp/explain.o \
 	sendmail/smtp/form.o \
+	sendmail/smtp/explain_code.o \
+	sendmail/smtp/explain_provider.o \
+	sendmail/smtp/explain_text.o \
 	sendmail/smtp/login.o \
 	sendmail/smtp/reply.o \
+	sendmail/smtp/scram.o \
+	sendmail/smtp/server.o \
 	sendmail/smtp/smtp.o \
 	sendmail/smtp/transaction.o \
+	sendmail/smtp/typo.o \
+	sendmail/config/aliases.o \
 	sendmail/config/complete.o \
 	sendmail/config/config.o \
 	sendmail/config/keys.o \
+	sendmail/config/lists.o \
 	sendmail/config/load.o \
 	sendmail/config/numbers.o \
+	sendmail/config/preset.o \
+	sendmail/config/preset_table.o \
 	sendmail/config/print.o \
 	sendmail/config/secret.o \
+	sendmail/config/ses.o \
+	sendmail/config/smarthost.o \
 	sendmail/config/source.o \
 	sendmail/config/url.o \
 	sendmail/config/values.o \
+	sendmail/network/connect.o \
 	sendmail/network/connection.o \
 	sendmail/network/explain.o \
 	sendmail/network/resolve.o \
 	sendmail/network/tls.o \
+	sendmail/network/wait.o \
 	sendmail/queue/entry.o \
 	sendmail/queue/folder.o \
 	sendmail/queue/format.o \
@@ -79,30 +98,42 @@ OBJECTS = \
 	sendmail/delivery/deliver.o \
 	sendmail/delivery/maildir.o \
 	sendmail/delivery/pause.o \
+	sendmail/delivery/route.o \
 	sendmail/delivery/run.o \
 	sendmail/delivery/session.o \
 	sendmail/delivery/settle.o \
 	sendmail/command/caller.o \
 	sendmail/command/control.o \
 	sendmail/command/lines.o \
+	sendmail/command/explain.o \
+	sendmail/command/intake.o \
 	sendmail/command/mailq.o \
 	sendmail/command/options.o \
 	sendmail/command/outcome.o \
 	sendmail/command/run.o \
+	sendmail/command/serve.o \
 	sendmail/command/spool.o \
 	sendmail/command/status.o \
 	sendmail/command/steer.o \
-	sendmail/command/submit.o
+	sendmail/command/submit.o \
+	sendmail/command/verify.o
 
 UNIT_TESTS = \
 	build/unit/address \
 	build/unit/buffer \
+	build/unit/command \
 	build/unit/compose \
 	build/unit/config \
+	build/unit/config_aliases \
 	build/unit/config_bad \
+	build/unit/config_preset \
+	build/unit/config_secret \
 	build/unit/connection \
+	build/unit/connection_addresses \
 	build/unit/connection_explain \
 	build/unit/connection_tls \
+	build/unit/connection_trust \
+	build/unit/crypto \
 	build/unit/dialog \
 	build/unit/encode \
 	build/unit/envelope \
@@ -110,6 +141,7 @@ UNIT_TESTS = \
 	build/unit/header \
 	build/unit/json \
 	build/unit/log \
+	build/unit/login \
 	build/unit/message_rows \
 	build/unit/options \
 	build/unit/outgoing \
@@ -124,6 +156,7 @@ UNIT_TESTS = \
 	build/unit/reader \
 	build/unit/reply \
 	build/unit/report \
+	build/unit/server \
 	build/unit/smtp \
 	build/unit/status
 

@@ -15,17 +15,43 @@
 #include "command/mailq.h"
 #include "command/options.h"
 #include "command/run.h"
+#include "command/serve.h"
 #include "command/submit.h"
+#include "command/verify.h"
 
 #define VERSION "0.1"
 
 static const char usage[] = "usage: sendmail [-itv] [-f sender] [-F name] [-B type] [-o option] [-b mode] [-q] "
 			    "[recipient ...]\n";
 
+/* Reads the configuration; what of the command line means nothing is only logged. */
+static int
+configure(struct caller *caller, const struct options *options, struct reason *reason)
+{
+	int status = caller_configure(caller, reason);
+
+	if (options->ignored[0] != '\0')
+		log_note(LEVEL_WARNING, "unknown options ignored", options->ignored);
+	if (options->misused[0] != '\0')
+		log_note(LEVEL_WARNING, "options with a meaningless value ignored", options->misused);
+	return status;
+}
+
 /*
- * Mail is not lost to a typo: with a broken configuration the message is stored
- * in the default queue, when there is one, for the day the file is repaired.
+ * Mail is not lost to a typo: with a broken configuration messages are stored
+ * in the default queue, when there is one, for the day the file is repaired. But who
+ * sets a variable hears of his mistake at once, and knows which queue he meant.
  */
+static bool
+can_store_for_later(struct caller *caller, const struct reason *broken)
+{
+	if (caller->config.queue.directory == NULL || caller->from_environment)
+		return false;
+	log_note(LEVEL_ERROR, "configuration", broken->text);
+	caller->config.identity.domain = copy_string(caller->host);
+	return true;
+}
+
 static int
 store_for_later(struct caller *caller, const struct options *options, struct reason *reason)
 {
@@ -33,8 +59,6 @@ store_for_later(struct caller *caller, const struct options *options, struct rea
 	struct reason broken = *reason;
 	int status;
 
-	log_note(LEVEL_ERROR, "configuration", broken.text);
-	caller->config.identity.domain = copy_string(caller->host);
 	only_store.delivery = WISH_QUEUE;
 	status = submit(caller, &only_store, reason);
 	*reason = broken;
@@ -44,20 +68,39 @@ store_for_later(struct caller *caller, const struct options *options, struct rea
 static int
 run_submit(struct caller *caller, const struct options *options, struct reason *reason)
 {
-	int status = caller_configure(caller, reason);
+	int status = configure(caller, options, reason);
 
-	if (options->ignored[0] != '\0')
-		log_note(LEVEL_WARNING, "unknown options ignored", options->ignored);
-	if (options->misused[0] != '\0')
-		log_note(LEVEL_WARNING, "options with a meaningless value ignored", options->misused);
 	if (status == EX_OK)
 		return submit(caller, options, reason);
-	/* Who sets a variable hears of his mistake at once, and knows which queue he meant. */
-	if (caller->config.queue.directory != NULL && !caller->from_environment)
+	if (can_store_for_later(caller, reason))
 		return store_for_later(caller, options, reason);
 	if (!isatty(STDIN_FILENO))
 		drain_stdin();
 	return status;
+}
+
+static int
+run_serve(struct caller *caller, const struct options *options, struct reason *reason)
+{
+	int status = configure(caller, options, reason);
+	struct reason broken = *reason;
+
+	/* Some callers read stderr as if it were a reply. */
+	reason->text[0] = '\0';
+	if (status == EX_OK)
+		return serve(caller, options, NULL);
+	if (can_store_for_later(caller, &broken))
+		return serve(caller, options, &broken);
+	serve_refusal(caller, &broken);
+	return status;
+}
+
+static int
+run_verify(struct caller *caller, const struct options *options, struct reason *reason)
+{
+	int status = configure(caller, options, reason);
+
+	return status == EX_OK ? verify(caller, options, reason) : status;
 }
 
 static int
@@ -115,6 +158,8 @@ run_version(struct caller *caller, const struct options *options, struct reason 
 
 static int (*const modes[])(struct caller *, const struct options *, struct reason *) = {
 	[MODE_SUBMIT] = run_submit,
+	[MODE_SERVE] = run_serve,
+	[MODE_VERIFY] = run_verify,
 	[MODE_LIST] = run_list,
 	[MODE_RUN] = run_mode,
 	[MODE_ALIASES] = run_nothing,

@@ -255,7 +255,7 @@ class Session:
         self.raw = (folder / f'{number}.commands').read_bytes()
         self.commands = values['commands'].split()
         self.listener, self.tls, self.tls_error = values['listener'], values['tls'], values['tls_error']
-        self.user, self.end = values['user'], values['end']
+        self.client, self.user, self.end = values['client'], values['user'], values['end']
         for key in ('bytes', 'flights', 'waits', 'pipelined', 'messages'):
             setattr(self, key, int(values[key]))
 
@@ -392,6 +392,7 @@ class Lab:
             'smarthost': {'host': '127.0.0.1', 'port': port, 'tls': tls, 'ca_file': self.ca, 'user': 'app',
                           'password_file': secret},
             'identity': {'domain': 'client.test'},
+            'aliases': {'file': 'none'},
             'queue': {'directory': self.queue},
             'log': {'target': self.log},
         }

@@ -1,15 +1,17 @@
 /*
  * libtls checks the names of a certificate but cannot list them, and "the
- * certificate is for other names" is of little help without saying which.
+ * certificate is for other names" is of little help without saying which. It
+ * hashes the certificate, but a pin that outlives a renewal is of the key.
  */
 #include "base/certificate.h"
 
 #include <arpa/inet.h>
 #include <limits.h>
 #include <openssl/bio.h>
+#include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
-#include <stdbool.h>
+#include <stdio.h>
 
 #include "base/buffer.h"
 #include "base/encode.h"
@@ -65,4 +67,21 @@ certificate_names(struct buffer *out, const void *pem, size_t length)
 		buffer_format(out, " and %d more", count - NAMES_MAX);
 	GENERAL_NAMES_free(names);
 	X509_free(certificate);
+}
+
+bool
+certificate_key_hash(char text[FINGERPRINT_SIZE], const void *pem, size_t length)
+{
+	X509 *certificate = read_first(pem, length);
+	unsigned char *key = NULL, digest[EVP_MAX_MD_SIZE];
+	int size = certificate != NULL ? i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &key) : -1;
+	unsigned digest_length = 0;
+	bool good = size > 0 && EVP_Digest(key, (size_t)size, digest, &digest_length, EVP_sha256(), NULL) == 1;
+	int used = snprintf(text, FINGERPRINT_SIZE, "sha256:");
+
+	for (unsigned i = 0; good && i < digest_length; i++)
+		used += snprintf(text + used, (size_t)(FINGERPRINT_SIZE - used), "%02x", digest[i]);
+	OPENSSL_free(key);
+	X509_free(certificate);
+	return good;
 }

@@ -38,8 +38,8 @@ fill_standard_descriptors(void)
 	return 0;
 }
 
-static void
-close_others(void)
+void
+process_close_others(void)
 {
 #ifdef __linux__
 	long limit = sysconf(_SC_OPEN_MAX);
@@ -75,7 +75,7 @@ process_start(void)
 {
 	if (fill_standard_descriptors() != 0)
 		return -1;
-	close_others();
+	process_close_others();
 	reset_signals();
 	umask(077);
 	return 0;

@@ -21,6 +21,8 @@ void process_on_stop(void (*handler)(int));
  * nobody's pipes or terminal on 0 to 2. 0, or -1 with errno.
  */
 int process_detach(void);
+/* Closes all descriptors but 0 to 2. */
+void process_close_others(void);
 /* True when exec gave this process rights its caller does not have (setuid, setgid, capabilities). */
 bool process_is_privileged(void);
 

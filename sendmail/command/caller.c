@@ -16,6 +16,7 @@
 #endif
 #define SYSTEM_QUEUE "/var/spool/sendmail-submit"
 #define MAILNAME "/etc/mailname"
+#define ALIASES "/etc/aliases"
 
 /* Read once, then removed: a child or a core must not hold them. */
 static const char *const secret_variables[] = { "SENDMAIL_CONFIG", "SENDMAIL_SMARTHOST" };
@@ -106,6 +107,7 @@ caller_configure(struct caller *c, struct reason *reason)
 		.system_path = SYSTEM_CONFIG,
 		.system_queue = SYSTEM_QUEUE,
 		.mailname_path = MAILNAME,
+		.aliases_path = ALIASES,
 		.host_name = c->host,
 		.uid = geteuid(),
 	};
@@ -116,6 +118,8 @@ caller_configure(struct caller *c, struct reason *reason)
 	if (result != CONFIG_OK)
 		return EX_CONFIG;
 	open_log(c->config.log.target, strcmp(c->config.log.format, "json") == 0 ? LOG_AS_JSON : LOG_AS_TEXT);
+	for (size_t i = 0; i < c->config.warnings.count; i++)
+		log_note(LEVEL_WARNING, "config", c->config.warnings.items[i]);
 	return EX_OK;
 }
 

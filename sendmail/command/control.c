@@ -7,11 +7,19 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "command/explain.h"
 #include "command/run.h"
 #include "command/spool.h"
 #include "command/steer.h"
+#include "config/preset.h"
 
 enum { CONFIG_TEXT_MAX = 1 << 20 };
+
+static int
+print_text(const struct buffer *text)
+{
+	return fwrite(text->data, 1, text->length, stdout) == text->length && fflush(stdout) == 0 ? EX_OK : EX_IOERR;
+}
 
 static int
 print_config(struct caller *caller)
@@ -21,7 +29,7 @@ print_config(struct caller *caller)
 
 	buffer_init(&text, CONFIG_TEXT_MAX);
 	config_print(&caller->config, &text);
-	status = fwrite(text.data, 1, text.length, stdout) == text.length && fflush(stdout) == 0 ? EX_OK : EX_IOERR;
+	status = print_text(&text);
 	buffer_free(&text);
 	return status;
 }
@@ -73,8 +81,37 @@ run_run(struct caller *caller, int argc, char **argv, struct reason *reason)
 	return argc == 0 ? run_once(caller, reason) : EX_USAGE;
 }
 
+/* Facts from a table: no configuration is needed. */
+static int
+run_providers(struct caller *caller, int argc, char **argv, struct reason *reason)
+{
+	const struct preset *preset = argc == 1 ? preset_find(argv[0]) : NULL;
+	struct buffer text;
+	int status;
+
+	(void)caller;
+	if (argc > 1)
+		return EX_USAGE;
+	if (argc == 1 && preset == NULL) {
+		reason_set(reason, "no provider is called \"%s\", see: sendmailctl providers", argv[0]);
+		return EX_NOINPUT;
+	}
+	buffer_init(&text, CONFIG_TEXT_MAX);
+	if (preset != NULL)
+		preset_facts(preset, &text);
+	else
+		preset_line(NULL, &text);
+	for (size_t i = 0; preset == NULL && i < preset_count; i++)
+		preset_line(&presets[i], &text);
+	status = print_text(&text);
+	buffer_free(&text);
+	return status;
+}
+
 const struct control_row control_rows[] = {
 	{ "config", run_config, "[--write file]" },
+	{ "explain", explain_run, "[--provider name] [--step step] reply ..." },
+	{ "providers", run_providers, "[name]" },
 	{ "queue list", spool_list, "[--json] [waiting | held | failed]" },
 	{ "queue show", spool_show, "id" },
 	{ "queue hold", steer_hold, "pattern ..." },

@@ -93,6 +93,8 @@ take_mode(struct options *o, const char *value)
 		const char *refusal;
 	} modes[] = {
 		{ 'm', MODE_SUBMIT, NULL },
+		{ 's', MODE_SERVE, NULL },
+		{ 'v', MODE_VERIFY, NULL },
 		{ 'p', MODE_LIST, NULL },
 		{ 'i', MODE_ALIASES, NULL },
 		{ 'h', MODE_NOTHING, NULL },
@@ -109,7 +111,7 @@ take_mode(struct options *o, const char *value)
 			return;
 		}
 	o->mode = MODE_REFUSED;
-	o->refusal = "-b: unsupported mode; supported are -bm -bp -bi";
+	o->refusal = "-b: unsupported mode; supported are -bm -bs -bv -bp -bi";
 }
 
 static void
@@ -130,40 +132,12 @@ take_delivery(struct options *o, const char *value)
 			o->delivery = wishes[i].wish;
 }
 
-/* The bit of one word of -N (RFC 3461 4.1); 0: no such word. */
-static unsigned
-notify_bit(const char *word, size_t length)
-{
-	static const struct {
-		const char *word;
-		unsigned bit;
-	} words[] = {
-		{ "never", NOTIFY_NEVER },
-		{ "success", NOTIFY_SUCCESS },
-		{ "failure", NOTIFY_FAILURE },
-		{ "delay", NOTIFY_DELAY },
-	};
-
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (same_text(word, length, words[i].word))
-			return words[i].bit;
-	return 0;
-}
-
-/* "never" alone, or a list of the others; one wrong word spoils it. */
 static void
 take_notify(struct options *o, const char *value)
 {
-	unsigned notify = 0, bit;
-	size_t length;
+	unsigned notify = notify_bits(value);
 
-	do {
-		length = strcspn(value, ",");
-		bit = notify_bit(value, length);
-		notify |= bit;
-		value += length;
-	} while (bit != 0 && *value++ == ',');
-	if (bit == 0 || ((notify & NOTIFY_NEVER) != 0 && notify != NOTIFY_NEVER))
+	if (notify == 0)
 		remember(o->misused, 'N');
 	else
 		o->notify = notify;

@@ -12,6 +12,8 @@
 
 enum mode {
 	MODE_SUBMIT,
+	MODE_SERVE, /* -bs */
+	MODE_VERIFY, /* -bv */
 	MODE_LIST, /* -bp */
 	MODE_RUN, /* -q */
 	MODE_ALIASES, /* -bi */

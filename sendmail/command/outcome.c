@@ -23,20 +23,11 @@ enum {
 	NANOSECONDS = 1000000000,
 };
 
-struct submission_state {
-	struct caller *caller;
-	const struct options *options;
-	struct queue *queue; /* NULL: none */
-	struct entry *entry;
-	struct reason *reason;
-	bool background; /* nobody waits for the outcome any more */
-};
-
 enum side { CALLER, CHILD, ALONE };
 
 /* From here on there are two: the child goes on without the caller's pipes. ALONE: it could not be made. */
 static enum side
-part_ways(struct submission_state *state)
+part_ways(struct outcome *o)
 {
 	pid_t pid = fork();
 
@@ -44,7 +35,7 @@ part_ways(struct submission_state *state)
 		return pid > 0 ? CALLER : ALONE;
 	if (process_detach() < 0)
 		_exit(EX_OSERR); /* the message waits in the queue */
-	state->background = true;
+	o->background = true;
 	return CHILD;
 }
 
@@ -55,28 +46,20 @@ leave_to_child(void *context)
 	return part_ways(context) == CALLER;
 }
 
-static void
-print_dialogue(void *context, bool from_server, const char *line)
-{
-	(void)context;
-	printf("%s %s\n", from_server ? "<-" : "->", line);
-	fflush(stdout);
-}
-
 /* -oem, -oee: a refusal is told by mail, too. */
 static bool
-mails_back(const struct submission_state *state)
+mails_back(const struct outcome *o)
 {
-	return state->queue != NULL && (state->options->error_mode == 'm' || state->options->error_mode == 'e');
+	return o->queue != NULL && (o->options->error_mode == 'm' || o->options->error_mode == 'e');
 }
 
 /* Right behind the answer: nothing stays on disk that was delivered, or whose refusal only the caller is told. */
 static void
 settle(void *context, struct entry *entry)
 {
-	const struct submission_state *state = context;
+	const struct outcome *o = context;
 	const struct envelope *envelope = &entry->envelope;
-	bool told = !state->background && !mails_back(state) && envelope_tally(envelope, FAILED) == envelope->count;
+	bool told = !o->background && !mails_back(o) && envelope_tally(envelope, FAILED) == envelope->count;
 	struct reason why;
 
 	if (!told) {
@@ -89,10 +72,10 @@ settle(void *context, struct entry *entry)
 }
 
 static void
-warn_if_nobody_runs(const struct submission_state *state)
+warn_if_nobody_runs(const struct outcome *o)
 {
-	int64_t last = queue_touched(state->queue, "last-run") / NANOSECONDS;
-	int64_t limit = STALE_PAUSES * state->caller->config.queue.retry_first;
+	int64_t last = queue_touched(o->queue, "last-run") / NANOSECONDS;
+	int64_t limit = STALE_PAUSES * o->caller->config.queue.retry_first;
 
 	/* A queue that was never run may be a minute old: mailq, which knows its oldest message, tells of that one. */
 	if (last != 0 && time(NULL) - last > (limit > STALE_RUN ? limit : STALE_RUN))
@@ -102,43 +85,44 @@ warn_if_nobody_runs(const struct submission_state *state)
 
 /* The message stays: whoever runs the queue is told. */
 static void
-leave_to_runner(const struct submission_state *state)
+leave_to_runner(const struct outcome *o)
 {
-	if (state->queue == NULL)
+	if (o->queue == NULL)
 		return;
-	queue_touch(state->queue, "wake");
-	warn_if_nobody_runs(state);
+	queue_touch(o->queue, "wake");
+	warn_if_nobody_runs(o);
 }
 
 static void
-explain(const struct submission_state *state, const struct delivery *d, enum verdict verdict, const char *end)
+explain(const struct outcome *o, enum verdict verdict, const char *end, struct reason *reason)
 {
+	const struct smarthost *smarthost = o->delivery.smarthost;
 	struct buffer text;
 
 	buffer_init(&text, REASON_MAX);
-	buffer_format(&text, "smarthost %s ", d->smarthost->host != NULL ? d->smarthost->host : d->smarthost->maildir);
-	explain_recipients(&state->entry->envelope, verdict, &text);
+	buffer_format(&text, "smarthost %s ", smarthost->host != NULL ? smarthost->host : smarthost->maildir);
+	explain_recipients(&o->entry->envelope, verdict, &text);
 	buffer_add_string(&text, end);
-	reason_set(state->reason, "%s", buffer_string(&text));
+	reason_set(reason, "%s", buffer_string(&text));
 	buffer_free(&text);
 }
 
 /* Everybody was refused: the caller is told, and with -oem and -oee the sender. */
 static int
-all_refused(const struct submission_state *state, const struct delivery *d)
+all_refused(struct outcome *o, struct reason *reason)
 {
-	int status = refused_status(&state->entry->envelope);
+	int status = refused_status(&o->entry->envelope);
 
-	explain(state, d, FAILED, "");
-	if (!mails_back(state))
+	explain(o, FAILED, "", reason);
+	if (!mails_back(o))
 		return status;
-	if (settle_refused(d, state->entry) != REPORT_STORED) {
+	if (settle_refused(&o->delivery, o->entry) != REPORT_STORED) {
 		queue_take_back();
-		settle_told(state->entry);
+		settle_told(o->entry);
 		return status;
 	}
-	leave_to_runner(state);
-	return state->options->error_mode == 'm' ? status : EX_OK;
+	leave_to_runner(o);
+	return o->options->error_mode == 'm' ? status : EX_OK;
 }
 
 /*
@@ -147,69 +131,69 @@ all_refused(const struct submission_state *state, const struct delivery *d)
  * in the queue remind the runner of it.
  */
 static int
-some_refused(const struct submission_state *state, const struct delivery *d)
+some_refused(struct outcome *o, struct reason *reason)
 {
-	int status = refused_status(&state->entry->envelope);
+	int status = refused_status(&o->entry->envelope);
 
-	if (state->queue == NULL) {
-		explain(state, d, FAILED, "");
+	if (o->queue == NULL) {
+		explain(o, FAILED, "", reason);
 		return status;
 	}
-	settle_duties(d, state->entry, false);
-	leave_to_runner(state);
+	settle_duties(&o->delivery, o->entry, false);
+	leave_to_runner(o);
 	return EX_OK;
 }
 
 static int
-waiting(const struct submission_state *state, const struct delivery *d)
+waiting(struct outcome *o, struct reason *reason)
 {
-	const struct config *config = &state->caller->config;
+	const struct config *config = &o->caller->config;
 	int status;
 
-	if (state->queue != NULL) {
-		explain(state, d, DEFERRED, "; stored, will be tried again");
-		leave_to_runner(state);
+	if (o->queue != NULL) {
+		explain(o, DEFERRED, "; stored, will be tried again", reason);
+		leave_to_runner(o);
 		return EX_OK;
 	}
-	explain(state, d, DEFERRED, "; not sent, and there is no queue to keep it");
-	status = unsent_status(&d->trouble);
+	explain(o, DEFERRED, "; not sent, and there is no queue to keep it", reason);
+	status = unsent_status(&o->delivery.trouble);
 	return status == EX_UNAVAILABLE ? config->queue.unsent_status : status;
 }
 
 /* What a caller who waited is told. */
 static int
-tell(const struct submission_state *state, const struct delivery *d)
+tell(struct outcome *o, struct reason *reason)
 {
-	const struct envelope *envelope = &state->entry->envelope;
+	const struct envelope *envelope = &o->entry->envelope;
 	size_t failed = envelope_tally(envelope, FAILED);
 	int status = EX_OK;
 
 	if (envelope_tally(envelope, DEFERRED) > 0)
-		status = waiting(state, d);
-	else if (failed == 0 && state->queue != NULL)
-		settle_duties(d, state->entry, false);
+		status = waiting(o, reason);
+	else if (failed == 0 && o->queue != NULL)
+		settle_duties(&o->delivery, o->entry, false);
 	if (failed > 0)
-		status = failed == envelope->count ? all_refused(state, d) : some_refused(state, d);
-	if (state->options->error_mode == 'q')
-		state->reason->text[0] = '\0';
+		status = failed == envelope->count ? all_refused(o, reason) : some_refused(o, reason);
+	if (o->options->error_mode == 'q')
+		reason->text[0] = '\0';
 	return status;
 }
 
 static bool
-only_store(const struct submission_state *state)
+only_store(const struct outcome *o)
 {
-	enum delivery_wish wish = state->options->delivery;
+	enum delivery_wish wish = o->options->delivery;
 
-	if (state->queue == NULL)
+	if (o->queue == NULL)
 		return false;
-	return wish == WISH_QUEUE || (wish == WISH_NONE && state->caller->config.queue.delivery == DELIVERY_QUEUE);
+	return wish == WISH_QUEUE || (wish == WISH_NONE && o->caller->config.queue.delivery == DELIVERY_QUEUE);
 }
 
 /* Seconds that the caller may be kept. */
 static int64_t
-patience_of(const struct submission_state *state)
+patience_of(const struct outcome *o)
 {
-	return state->options->delivery == WISH_BACKGROUND ? 0 : state->caller->config.queue.wait;
+	return o->options->delivery == WISH_BACKGROUND ? 0 : o->caller->config.queue.wait;
 }
 
 /*
@@ -217,80 +201,101 @@ patience_of(const struct submission_state *state)
  * process, when the queue is its own, runs it, without keeping its caller.
  */
 static void
-run_for_others(struct submission_state *state)
+run_for_others(struct outcome *o)
 {
 	struct reason ignored;
 
-	if (state->queue == NULL || queue_touched(state->queue, "wake") <= queue_touched(state->queue, "last-run"))
+	if (o->queue == NULL || queue_touched(o->queue, "wake") <= queue_touched(o->queue, "last-run"))
 		return;
-	if (state->background || part_ways(state) == CHILD)
-		run_queue(state->caller, state->queue, &ignored);
+	if (o->background || part_ways(o) == CHILD)
+		run_queue(o->caller, o->queue, &ignored);
 }
 
 /* One try; who finds no free slot says so, and looks once more: its holder may have gone just before. */
 static enum attempt
-try_once(const struct submission_state *state, struct delivery *d)
+try_once(struct outcome *o, bool last)
 {
-	enum attempt made = delivery_try(d, state->entry, true);
+	enum attempt made = delivery_try(&o->delivery, o->entry, last);
 
 	if (made != ATTEMPT_BUSY)
 		return made;
-	leave_to_runner(state);
-	return delivery_try(d, state->entry, true);
+	leave_to_runner(o);
+	return delivery_try(&o->delivery, o->entry, last);
 }
 
 static int
-deliver(struct submission_state *state, struct delivery *d)
+deliver(struct outcome *o, bool last, struct reason *reason)
 {
-	enum attempt made = try_once(state, d);
-	bool sent;
+	enum attempt made = try_once(o, last);
 	int status = EX_OK;
 
 	if (made == ATTEMPT_BUSY)
-		reason_set(state->reason,
-		    "stored: all sessions with the smarthost are taken, it is sent as soon as one is free");
-	else if (made != ATTEMPT_LEFT && !state->background)
-		status = tell(state, d);
+		reason_set(
+		    reason, "stored: all sessions with the smarthost are taken, it is sent as soon as one is free");
+	else if (made != ATTEMPT_LEFT && !o->background)
+		status = tell(o, reason);
 	else if (made == ATTEMPT_MADE)
-		settle_duties(d, state->entry, false);
-	sent = made == ATTEMPT_MADE && d->trouble.kind == TROUBLE_NONE &&
-	       envelope_tally(&state->entry->envelope, DEFERRED) == 0;
-	delivery_end(d);
-	entry_close(state->entry); /* and with it the lock, which a child would inherit */
-	if (sent)
-		run_for_others(state);
+		settle_duties(&o->delivery, o->entry, false);
+	o->sent = o->sent || (made == ATTEMPT_MADE && o->delivery.trouble.kind == TROUBLE_NONE &&
+				 envelope_tally(&o->entry->envelope, DEFERRED) == 0);
+	/* What was ours is the child's now: the next message gets a session of its own. */
+	if (made == ATTEMPT_LEFT)
+		delivery_end(&o->delivery);
 	return status;
 }
 
-int
-deliver_submission(struct caller *caller, const struct options *options, struct queue *queue, struct entry *entry,
-    struct reason *reason)
+void
+outcome_begin(struct outcome *o, struct caller *caller, const struct options *options, struct queue *queue)
 {
-	struct submission_state state = { caller, options, queue, entry, reason, false };
 	struct delivery_options how = { .config = &caller->config,
 		.queue = queue,
 		.host = caller->host,
+		.zone = caller_zone(caller),
 		.submitter = true,
 		.settle = settle,
-		.settle_context = &state };
-	struct patience patience = { .over = leave_to_child, .context = &state };
-	struct delivery d;
-	int status;
+		.settle_context = o };
 
-	if (only_store(&state)) {
-		leave_to_runner(&state);
-		return EX_OK;
-	}
-	how.zone = caller_zone(caller);
+	*o = (struct outcome){ .caller = caller, .options = options, .queue = queue };
+	o->patience = (struct patience){ .over = leave_to_child, .context = o };
 	if (options->verbose)
 		how.hooks.trace = print_dialogue;
-	if (queue != NULL && options->delivery != WISH_FOREGROUND) {
-		if (patience_of(&state) == 0 && part_ways(&state) == CALLER)
-			return EX_OK;
-		patience.end = clock_milliseconds() + patience_of(&state) * 1000;
-		how.hooks.patience = state.background ? NULL : &patience;
+	if (queue != NULL && options->delivery != WISH_FOREGROUND)
+		how.hooks.patience = &o->patience;
+	delivery_init(&o->delivery, &how);
+}
+
+int
+outcome_of(struct outcome *o, struct entry *entry, bool last, struct reason *reason)
+{
+	const struct patience *limited = o->delivery.options.hooks.patience;
+	int status;
+
+	o->entry = entry;
+	if (only_store(o)) {
+		leave_to_runner(o);
+		return EX_OK;
 	}
-	delivery_init(&d, &how);
-	status = deliver(&state, &d);
-	return state.background ? EX_OK : status;
+	if (limited != NULL && patience_of(o) == 0 && part_ways(o) == CALLER)
+		return EX_OK;
+	o->patience.end = clock_milliseconds() + patience_of(o) * 1000;
+	o->patience.left = false;
+	o->patience.asked = o->background;
+	status = deliver(o, last, reason);
+	o->patience.asked = true; /* nobody waits between messages */
+	return status;
+}
+
+void
+outcome_pause(struct outcome *o)
+{
+	delivery_end(&o->delivery);
+}
+
+void
+outcome_end(struct outcome *o)
+{
+	outcome_pause(o);
+	if (o->sent)
+		run_for_others(o);
+	o->sent = false;
 }

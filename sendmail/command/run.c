@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "command/status.h"
 #include "delivery/run.h"
 #include "queue/queue.h"
 
@@ -20,13 +21,15 @@ static const struct {
 } units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 }, { 'w', 604800 } };
 
 static int
-run_filtered(struct caller *caller, struct queue *queue, const struct run_filter *filter, struct reason *reason)
+run_filtered(
+    struct caller *caller, struct queue *queue, const struct run_filter *filter, bool verbose, struct reason *reason)
 {
 	struct delivery_options options = {
 		.config = &caller->config,
 		.queue = queue,
 		.host = caller->host,
 		.zone = caller_zone(caller),
+		.hooks.trace = verbose ? print_dialogue : NULL,
 	};
 
 	return queue_run(&options, filter, isatty(STDERR_FILENO), reason) == TROUBLE_NONE ? EX_OK : EX_UNAVAILABLE;
@@ -37,11 +40,11 @@ run_queue(struct caller *caller, struct queue *queue, struct reason *reason)
 {
 	const struct run_filter everything = { NULL, NULL, NULL };
 
-	return run_filtered(caller, queue, &everything, reason);
+	return run_filtered(caller, queue, &everything, false, reason);
 }
 
 static int
-open_and_run(struct caller *caller, const struct run_filter *filter, struct reason *reason)
+open_and_run(struct caller *caller, const struct run_filter *filter, bool verbose, struct reason *reason)
 {
 	struct queue *queue;
 	int status;
@@ -51,7 +54,7 @@ open_and_run(struct caller *caller, const struct run_filter *filter, struct reas
 	queue = queue_open(caller->config.queue.directory, reason);
 	if (queue == NULL)
 		return EX_UNAVAILABLE;
-	status = run_filtered(caller, queue, filter, reason);
+	status = run_filtered(caller, queue, filter, verbose, reason);
 	queue_close(queue);
 	return status;
 }
@@ -62,7 +65,7 @@ run_once(struct caller *caller, struct reason *reason)
 	const struct run_filter everything = { NULL, NULL, NULL };
 	int status = caller_configure(caller, reason);
 
-	return status == EX_OK ? open_and_run(caller, &everything, reason) : status;
+	return status == EX_OK ? open_and_run(caller, &everything, false, reason) : status;
 }
 
 /* Seconds of "15m", "1h30m", "5"; 0 when it is no time. */
@@ -88,7 +91,7 @@ read_interval(const char *text)
 
 /* For containers without cron: stays in the foreground until a signal ends it. Trouble is logged, and tried again. */
 static _Noreturn void
-run_forever(struct caller *caller, long interval)
+run_forever(struct caller *caller, long interval, bool verbose)
 {
 	const struct run_filter everything = { NULL, NULL, NULL };
 
@@ -96,7 +99,7 @@ run_forever(struct caller *caller, long interval)
 		struct timespec left = { .tv_sec = interval };
 		struct reason reason = { "" };
 
-		if (open_and_run(caller, &everything, &reason) != EX_OK)
+		if (open_and_run(caller, &everything, verbose, &reason) != EX_OK)
 			log_note(LEVEL_ERROR, "run", reason.text);
 		while (nanosleep(&left, &left) < 0 && errno == EINTR)
 			continue;
@@ -114,12 +117,12 @@ run_mode(struct caller *caller, const struct options *options, struct reason *re
 	if (status != EX_OK)
 		return status;
 	if (interval > 0)
-		run_forever(caller, interval);
+		run_forever(caller, interval, options->verbose);
 	if (value[0] == 'I')
 		filter.id = part;
 	else if (value[0] == 'R')
 		filter.recipient = part;
 	else if (value[0] == 'S')
 		filter.sender = part;
-	return open_and_run(caller, &filter, reason);
+	return open_and_run(caller, &filter, options->verbose, reason);
 }

@@ -16,6 +16,7 @@
 #include "base/encode.h"
 #include "base/json.h"
 #include "delivery/deliver.h"
+#include "smtp/explain.h"
 
 enum {
 	REPLY_SHOWN_MAX = REPLY_TEXT_MAX + 32,
@@ -322,6 +323,11 @@ show_recipient(const struct recipient *recipient)
 	printable(shown, sizeof(shown), said, strlen(said));
 	printf(
 	    "recipient: %s %s%s%s\n", address, verdict_names[recipient->verdict], shown[0] != '\0' ? ": " : "", shown);
+	if (recipient->reply.code >= 400) {
+		const struct refusal *refusal = explain_reply(NULL, STEP_ANY, &recipient->reply);
+
+		printf("  meaning: %s\n  cure: %s\n", refusal->meaning, refusal->cure);
+	}
 }
 
 static void

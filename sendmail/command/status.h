@@ -1,5 +1,6 @@
 /*
- * Exit status and the one line on stderr (sendmail.8, "Exit status").
+ * What people are told: exit status and the one line on stderr (sendmail.8,
+ * "Exit status"), and the dialogue.
  */
 #ifndef COMMAND_STATUS_H
 #define COMMAND_STATUS_H
@@ -13,5 +14,7 @@ int refused_status(const struct envelope *);
 int unsent_status(const struct trouble *);
 /* Appends "to ADDRESS: what the server said; what to do (and N more)" for the recipients with this verdict. */
 void explain_recipients(const struct envelope *, enum verdict, struct buffer *);
+/* For session_hooks.trace: a line of the dialogue, on stdout. */
+void print_dialogue(void *context, bool from_server, const char *line);
 
 #endif

@@ -4,6 +4,8 @@
 #ifndef COMMAND_SUBMIT_H
 #define COMMAND_SUBMIT_H
 
+#include <sys/types.h>
+
 #include "command/caller.h"
 #include "command/options.h"
 
@@ -13,6 +15,8 @@
  * terminal, or is empty.
  */
 int submit(struct caller *, const struct options *, struct reason *);
+/* read(2) of stdin that waits also where the caller left it non-blocking, and through signals. */
+ssize_t read_stdin(char *, size_t);
 /* Reads stdin to its end, so that the caller sees our reason and not a broken pipe. */
 void drain_stdin(void);
 

@@ -41,15 +41,17 @@ config_free(struct config *config)
 {
 	for (size_t i = 0; i < config->smarthost_count; i++) {
 		release_keys(SECTION_SMARTHOST, &config->smarthosts[i]);
+		free_secret(config->smarthosts[i].other_password);
 		free(config->smarthosts[i].name);
 	}
 	for (int section = SECTION_IDENTITY; section < SECTION_COUNT; section++)
 		release_keys((enum section)section, config);
 	for (size_t i = 0; i < config->alias_count; i++) {
-		kind_targets.release(&config->aliases[i].targets);
+		list_free(&config->aliases[i].targets);
 		free(config->aliases[i].name);
 	}
 	free(config->aliases);
+	list_free(&config->warnings);
 	free(config->source);
 	*config = (struct config){ 0 };
 }

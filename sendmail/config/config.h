@@ -35,9 +35,8 @@ struct smarthost {
 	char *region; /* of the provider, or NULL */
 	char *stream; /* of the provider, or NULL */
 	char *host; /* a name, an address or the absolute path of a unix socket */
-	struct list
-	    ports; /* numbers in text, in the order to try; at least one; the next one on connect failure only */
-	char *port; /* the first of them */
+	struct list ports; /* in the order to try, at least one; the next one on connect failure only */
+	char *port; /* the first of them, not owned */
 	enum smtp_tls tls; /* of the first port; see smarthost_tls() */
 	bool tls_given; /* for all ports; else each port has its own */
 	int tls_min; /* lowest version: 12 or 13 */
@@ -45,9 +44,10 @@ struct smarthost {
 	struct list pins; /* "sha256:" and 64 hex digits, of certificate or public key; at most PINS_MAX */
 	char *client_cert, *client_key; /* absolute paths, both or none */
 	char *ca_file, *ca_path;
-	char *user;
-	char *password; /* wherever it came from; NULL when there is no user, or when a command prints it */
-	char *password_file;
+	char *user; /* NULL: no login but with client_cert, or user_is_secret */
+	bool user_is_secret; /* of the provider: the token is the user name too; see secret_user() */
+	char *password; /* as written or from the first file; NULL when there is none, or when a command prints it */
+	char *other_password; /* from the second file, or NULL */
 	struct list password_files; /* the second one is tried once when the first is refused */
 	char *password_command; /* a command line without shell: words, and quotes around words with blanks */
 	char *token_file, *token_command; /* OAuth access token; not both */
@@ -81,7 +81,9 @@ struct config {
 	} identity;
 	struct alias *aliases; /* owned; at most ALIASES_MAX; the rows of the ini before those of aliases_file */
 	size_t alias_count;
+	size_t own_alias_count; /* rows of the ini */
 	char *aliases_file; /* of sendmail's form; NULL: none was read */
+	struct list warnings; /* lines about what is in force but hardly meant; at most LIST_MAX */
 	struct {
 		char *directory; /* absolute path, or NULL for `none` */
 		enum queue_delivery delivery;
@@ -108,6 +110,7 @@ struct config_world {
 	const char *system_path; /* /etc/sendmail.ini */
 	const char *system_queue; /* /var/spool/sendmail-submit */
 	const char *mailname_path; /* /etc/mailname; may be NULL */
+	const char *aliases_path; /* /etc/aliases; may be NULL */
 	const char *host_name; /* gethostname() */
 	uid_t uid; /* effective */
 };

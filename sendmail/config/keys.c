@@ -1,7 +1,7 @@
 /*
  * The key table and look-ups in it. A row without a kind is a name that the
  * design reserves: using it is refused by name, so that nobody believes that it
- * works. Alias names are free and have no row.
+ * works. Alias names are free and have no row, so "file" cannot be one.
  */
 #include "config/keys.h"
 
@@ -26,18 +26,33 @@
 
 /* In the order in which they are printed. */
 const struct key config_keys[] = {
+	SMARTHOST("provider", &kind_provider, provider, NULL, "preset of a provider"),
+	SMARTHOST("region", &kind_region, region, NULL, "region of the provider"),
+	SMARTHOST("stream", &kind_stream, stream, NULL, "message stream of the provider"),
 	SMARTHOST("host", &kind_host, host, NULL, "name, address or unix:/path of the smarthost"),
-	SMARTHOST("port", &kind_port, port, "465", "its port"),
-	SMARTHOST("tls", &kind_tls, tls, NULL, "implicit, starttls or none"),
+	SMARTHOST("port", &kind_ports, ports, "465", "its ports, in the order to try"),
+	SMARTHOST("tls", &kind_tls, tls, NULL, "implicit, starttls or none, for all ports"),
+	SMARTHOST("tls_min", &kind_tls_version, tls_min, "1.2", "lowest TLS version"),
+	SMARTHOST("tls_name", &kind_domain, tls_name, NULL, "name the certificate must carry"),
 	SMARTHOST("insecure", &kind_yes_no, insecure, "no", "permits tls = none beyond this machine"),
 	SMARTHOST("ca_file", &kind_path, ca_file, NULL, "file of certificate authorities to trust"),
 	SMARTHOST("ca_path", &kind_path, ca_path, NULL, "hashed directory of certificate authorities to trust"),
-	SMARTHOST("auth", &kind_auth, auth, "auto", "auto, none or a list of plain and login"),
+	SMARTHOST("pin", &kind_pins, pins, NULL, "hash of the server's certificate or key"),
+	SMARTHOST("client_cert", &kind_path, client_cert, NULL, "certificate to show"),
+	SMARTHOST("client_key", &kind_path, client_key, NULL, "its key"),
+	SMARTHOST("auth", &kind_auth, auth, "auto", "auto, none or a list of mechanisms"),
 	SMARTHOST("user", &kind_text, user, NULL, "login name"),
-	SMARTHOST("password_file", &kind_path, password_file, NULL, "file that holds the password"),
+	SMARTHOST("password_file", &kind_password_files, password_files, NULL, "file that holds the password"),
+	SMARTHOST("password_command", &kind_command, password_command, NULL, "command that prints the password"),
 	SMARTHOST("password", &kind_secret, password, NULL, "the password itself"),
+	SMARTHOST("token_file", &kind_path, token_file, NULL, "file that holds an OAuth token"),
+	SMARTHOST("token_command", &kind_command, token_command, NULL, "command that prints an OAuth token"),
 	SMARTHOST("from", &kind_address, from, NULL, "sender of all mail through this smarthost"),
+	SMARTHOST("only_from", &kind_patterns, only_from, NULL, "senders that go through this smarthost"),
+	SMARTHOST("add_header", &kind_fields, add_header, NULL, "header fields to add"),
 	SMARTHOST("helo", &kind_helo, helo, NULL, "name given with EHLO"),
+	SMARTHOST("source_address", &kind_source_address, source_address, NULL, "address to connect from"),
+	SMARTHOST("family", &kind_family, family, "any", "any, 4 or 6"),
 	SMARTHOST("connect_timeout", &kind_timeout, connect_timeout, "60s", "time for connecting to all addresses"),
 	SMARTHOST("timeout", &kind_timeout, timeout, "5m", "time for one answer"),
 	SMARTHOST("connections", &kind_connections, connections, "2", "connections at a time"),
@@ -45,6 +60,7 @@ const struct key config_keys[] = {
 	    "messages_per_connection", &kind_messages, messages_per_connection, "50", "messages on one connection"),
 	SMARTHOST(
 	    "recipients_per_message", &kind_recipients, recipients_per_message, "0", "recipients of one transaction"),
+	SMARTHOST("max_size", &kind_reserve, max_size, "0", "largest message of this smarthost"),
 	SMARTHOST("maildir", &kind_path, maildir, NULL, "deliver into this Maildir instead"),
 
 	GLOBAL(SECTION_IDENTITY, "domain", &kind_domain, identity.domain, NULL, "completes bare names"),
@@ -52,6 +68,9 @@ const struct key config_keys[] = {
 	GLOBAL(
 	    SECTION_IDENTITY, "from_name", &kind_text, identity.from_name, NULL, "display name of senders without one"),
 	GLOBAL(SECTION_IDENTITY, "keep_from", &kind_patterns, identity.keep_from, NULL, "senders that are left alone"),
+
+	GLOBAL(
+	    SECTION_ALIASES, "file", &kind_directory, aliases_file, NULL, "aliases file of sendmail's form, or none"),
 
 	GLOBAL(SECTION_QUEUE, "directory", &kind_directory, queue.directory, NULL, "path of the queue, or none"),
 	GLOBAL(SECTION_QUEUE, "delivery", &kind_delivery, queue.delivery, "now", "now or queue"),
@@ -68,24 +87,7 @@ const struct key config_keys[] = {
 	GLOBAL(SECTION_LOG, "target", &kind_target, log.target, "syslog", "syslog, stderr or the path of a file"),
 	GLOBAL(SECTION_LOG, "format", &kind_format, log.format, "text", "text or json"),
 
-	LATER(SECTION_SMARTHOST, "provider", "preset of a provider"),
-	LATER(SECTION_SMARTHOST, "region", "region of the provider"),
-	LATER(SECTION_SMARTHOST, "stream", "message stream of the provider"),
-	LATER(SECTION_SMARTHOST, "tls_min", "lowest TLS version"),
-	LATER(SECTION_SMARTHOST, "tls_name", "name the certificate must carry"),
-	LATER(SECTION_SMARTHOST, "pin", "hash of the server's key"),
-	LATER(SECTION_SMARTHOST, "client_cert", "certificate to show"),
-	LATER(SECTION_SMARTHOST, "client_key", "its key"),
-	LATER(SECTION_SMARTHOST, "password_command", "command that prints the password"),
-	LATER(SECTION_SMARTHOST, "token_file", "file that holds an OAuth token"),
-	LATER(SECTION_SMARTHOST, "token_command", "command that prints an OAuth token"),
-	LATER(SECTION_SMARTHOST, "source_address", "address to connect from"),
-	LATER(SECTION_SMARTHOST, "family", "IPv4 or IPv6 only"),
-	LATER(SECTION_SMARTHOST, "max_size", "largest message of this smarthost"),
 	LATER(SECTION_SMARTHOST, "window", "transactions in flight"),
-	LATER(SECTION_SMARTHOST, "add_header", "header fields to add"),
-	LATER(SECTION_SMARTHOST, "only_from", "senders that go through this smarthost"),
-	LATER(SECTION_ALIASES, "file", "aliases file of sendmail's form"),
 };
 const size_t config_key_count = sizeof(config_keys) / sizeof(config_keys[0]);
 _Static_assert(sizeof(config_keys) / sizeof(config_keys[0]) <= KEYS_MAX, "KEYS_MAX is too small");
@@ -126,7 +128,7 @@ key_default(const struct key *key, void *base)
 		key->kind->parse(key_field(key, base), key->initial, &why);
 }
 
-enum { FAR = 3, NAME_MAX_BYTES = 63 };
+enum { NAME_MAX_BYTES = 63 };
 
 static unsigned char
 lower(char c)
@@ -134,14 +136,14 @@ lower(char c)
 	return (unsigned char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
 }
 
-/* Levenshtein's distance without regard to case, one row at a time. */
-static size_t
-distance(const char *a, const char *b)
+/* Levenshtein's distance, one row at a time. */
+size_t
+name_distance(const char *a, const char *b)
 {
 	size_t row[NAME_MAX_BYTES + 1], n = strlen(b);
 
 	if (n > NAME_MAX_BYTES)
-		return FAR;
+		return NAME_FAR;
 	for (size_t k = 0; k <= n; k++)
 		row[k] = k;
 	for (size_t i = 0; a[i] != '\0'; i++) {
@@ -163,10 +165,10 @@ const char *
 key_nearest(enum section section, const char *name)
 {
 	const char *nearest = NULL;
-	size_t best = FAR;
+	size_t best = NAME_FAR;
 
 	for (const struct key *key = config_keys; key < config_keys + config_key_count; key++) {
-		size_t d = key->section == section && key->kind != NULL ? distance(name, key->name) : FAR;
+		size_t d = key->section == section && key->kind != NULL ? name_distance(name, key->name) : NAME_FAR;
 
 		if (d < best) {
 			best = d;
@@ -180,7 +182,7 @@ const char *
 section_nearest(const char *name)
 {
 	for (int section = 0; section < SECTION_COUNT; section++)
-		if (distance(name, section_names[section]) < FAR)
+		if (name_distance(name, section_names[section]) < NAME_FAR)
 			return section_names[section];
 	return NULL;
 }

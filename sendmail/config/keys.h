@@ -36,6 +36,9 @@ const struct key *key_find_anywhere(const char *name);
 const char *key_nearest(enum section, const char *name);
 /* The nearest name of a section; NULL when none is near. */
 const char *section_nearest(const char *name);
+/* How many letters two names differ in, without regard to case; from NAME_FAR on nobody meant the other one. */
+enum { NAME_FAR = 3 };
+size_t name_distance(const char *, const char *);
 /* Where the value of a key lives; base is the struct smarthost or the struct config. */
 void *key_field(const struct key *, void *base);
 /* Sets the default, if there is one, through the parser that reads what people write. */

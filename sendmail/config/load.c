@@ -12,7 +12,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/encode.h"
+#include "config/aliases.h"
 #include "config/values.h"
 
 int
@@ -28,6 +28,23 @@ load_error(struct load *load, int line, const char *format, ...)
 	if (line == 0 || load->from_url)
 		return reason_set(load->reason, "%s: %s", load->name, text);
 	return reason_set(load->reason, "%s:%d: %s", load->name, line, text);
+}
+
+void
+load_warn(struct load *load, int line, const char *format, ...)
+{
+	char text[REASON_MAX];
+	struct reason whole;
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	if (line == 0 || load->from_url)
+		reason_set(&whole, "%s: %s", load->name, text);
+	else
+		reason_set(&whole, "%s:%d: %s", load->name, line, text);
+	list_append(&load->config->warnings, whole.text);
 }
 
 static size_t
@@ -135,20 +152,6 @@ unknown_key(struct load *load, const struct part *part, const char *name, int li
 		    load, line, "unknown key \"%s\" in [%s], did you mean \"%s\"?", name, section, nearest);
 	return load_error(
 	    load, line, "unknown key \"%s\" in [%s], remove it or look it up in sendmail.ini(5)", name, section);
-}
-
-/* The alias of that name, added when there is none; NULL when there are too many. */
-static struct alias *
-alias_get(struct config *config, const char *name)
-{
-	for (size_t i = 0; i < config->alias_count; i++)
-		if (same_text(name, strlen(name), config->aliases[i].name))
-			return &config->aliases[i];
-	if (config->alias_count == ALIASES_MAX)
-		return NULL;
-	config->aliases = reallocate(config->aliases, config->alias_count + 1, sizeof(config->aliases[0]));
-	config->aliases[config->alias_count] = (struct alias){ .name = copy_string(name) };
-	return &config->aliases[config->alias_count++];
 }
 
 static int

@@ -1,7 +1,7 @@
 /*
  * The state of one loading, shared by the readers of the sources (config.c),
  * the settings (load.c), the environment's URL (url.c) and the checks over
- * several keys (complete.c). Private to this folder.
+ * several keys (smarthost.c, complete.c). Private to this folder.
  */
 #ifndef CONFIG_LOAD_H
 #define CONFIG_LOAD_H
@@ -41,6 +41,8 @@ struct load {
 
 /* Sets the reason to "NAME:LINE: ..." ("NAME: ..." for line 0 and URLs), fails the load, returns -1. */
 int load_error(struct load *, int line, const char *, ...) __attribute__((format(printf, 3, 4)));
+/* Adds the same kind of line to config->warnings; what is beyond LIST_MAX is dropped. */
+void load_warn(struct load *, int line, const char *, ...) __attribute__((format(printf, 3, 4)));
 /* Reads an ini text; 0, or -1 with the first error. */
 int load_text(struct load *, const char *text, size_t length);
 /* Opens a part; title is what the brackets hold. NULL with an error. */
@@ -52,6 +54,14 @@ int load_line(const struct part *, const char *name);
 
 /* Reads the URL of SENDMAIL_SMARTHOST and the two variables that go with it. */
 int load_url(struct load *, const char *url);
+
+/*
+ * One smarthost when its section was read: the provider's facts for the keys
+ * that the file leaves out, before the defaults; then, with them, contradictions,
+ * TLS, login, password. 0 or -1 with an error.
+ */
+int smarthost_fill(struct load *, struct part *);
+int smarthost_complete(struct load *, struct part *);
 
 /* Defaults, checks over several keys, the password, domain and helo. 0 or -1 with an error. */
 int load_complete(struct load *);

@@ -2,12 +2,16 @@
  * The configuration as a text again, from the same key table that read it. A
  * list is written one item a line, so that no line becomes too long.
  */
+#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/encode.h"
 #include "config/config.h"
 #include "config/keys.h"
+#include "config/preset.h"
+#include "config/secret.h"
 #include "config/source.h"
 #include "config/values.h"
 
@@ -27,31 +31,102 @@ write_line(struct writer *writer, const char *name, const char *value)
 	buffer_format(writer->out, length + 2 <= LINE_BYTES_MAX ? "%s = %s\n" : "%s=%s\n", name, value);
 }
 
+/* A comment, cut where a line must end. */
+static void __attribute__((format(printf, 2, 3))) write_comment(struct writer *writer, const char *format, ...)
+{
+	char text[LINE_BYTES_MAX - 1];
+	struct reason whole;
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(whole.text, sizeof(whole.text), format, args);
+	va_end(args);
+	printable(text, sizeof(text), whole.text, strlen(whole.text));
+	buffer_format(writer->out, "# %s\n", text);
+}
+
 static void
-write_items(struct writer *writer, const char *name, const struct kind *kind, const void *field)
+write_items(struct writer *writer, const char *name, const struct kind *kind, const void *field, bool secret)
 {
 	struct buffer value;
 
 	buffer_init(&value, SOURCE_MAX);
 	for (size_t i = 0; (i == 0 || kind->list) && kind->print(field, i, &value); i++) {
-		write_line(writer, name, kind->secret && !writer->show_secrets ? "***" : buffer_string(&value));
+		write_line(writer, name, secret && !writer->show_secrets ? "***" : buffer_string(&value));
 		buffer_clear(&value);
 	}
 	buffer_free(&value);
 }
 
-static void
-write_section(struct writer *writer, enum section section, const char *name, const void *base)
+/* Ports with TLS of different kinds cannot be written as one `tls`: then each port decides again. */
+static bool
+tls_differs(const struct smarthost *smarthost)
 {
-	const struct smarthost *smarthost = section == SECTION_SMARTHOST ? base : NULL;
+	for (size_t i = 0; i < smarthost->ports.count; i++)
+		if (smarthost_tls(smarthost, smarthost->ports.items[i]) != smarthost->tls)
+			return true;
+	return false;
+}
 
-	buffer_format(writer->out, "\n[%s%s%s]\n", section_names[section], name[0] != '\0' ? " " : "", name);
-	for (size_t i = 0; i < config_key_count; i++) {
-		const struct key *key = &config_keys[i];
-		bool from_file = smarthost != NULL && smarthost->password_file != NULL;
+/* What some providers take as user is the secret. */
+static bool
+user_is_secret(const struct smarthost *smarthost)
+{
+	const struct preset *preset = preset_of(smarthost);
 
-		if (key->section == section && key->kind != NULL && !(key->kind->secret && from_file))
-			write_items(writer, key->name, key->kind, (const char *)base + key->offset);
+	return (preset != NULL && preset->user_kind == USER_SECRET) ||
+	       (smarthost->user != NULL && smarthost->password != NULL &&
+		   strcmp(smarthost->user, smarthost->password) == 0);
+}
+
+static void
+write_smarthost(struct writer *writer, const struct smarthost *smarthost)
+{
+	const struct preset *preset = preset_of(smarthost);
+
+	buffer_format(writer->out, "\n[smarthost%s%s]\n", smarthost->name[0] != '\0' ? " " : "", smarthost->name);
+	if (preset != NULL)
+		write_comment(writer, "facts of %s: %s, from: %s", preset->name, preset->checked, preset->source);
+	if (preset != NULL && preset->password_notice != NULL && !secret_is_token(smarthost))
+		write_comment(writer, "%s: %s", preset->name, preset->password_notice);
+	if (smarthost->user_is_secret)
+		write_comment(writer, "user is the same as the password");
+	for (const struct key *key = config_keys; key < config_keys + config_key_count; key++) {
+		const void *field = (const char *)smarthost + key->offset;
+
+		if (key->section != SECTION_SMARTHOST || key->kind == NULL)
+			continue;
+		if (field == &smarthost->tls && tls_differs(smarthost))
+			write_comment(writer, "tls: 443, 465, 2465 and 8465 are implicit, other ports starttls");
+		else if (field != &smarthost->password || smarthost->password_files.count == 0)
+			write_items(writer, key->name, key->kind, field,
+			    key->kind->secret || (field == &smarthost->user && user_is_secret(smarthost)));
+	}
+}
+
+static void
+write_section(struct writer *writer, enum section section, const struct config *config)
+{
+	buffer_format(writer->out, "\n[%s]\n", section_names[section]);
+	for (const struct key *key = config_keys; key < config_keys + config_key_count; key++)
+		if (key->section == section && key->kind != NULL)
+			write_items(
+			    writer, key->name, key->kind, (const char *)config + key->offset, key->kind->secret);
+}
+
+/* Those of the file stay there: it may change. */
+static void
+write_aliases(struct writer *writer, const struct config *config)
+{
+	write_section(writer, SECTION_ALIASES, config);
+	for (size_t i = 0; i < config->alias_count; i++) {
+		const struct alias *alias = &config->aliases[i];
+
+		if (i < config->own_alias_count)
+			write_items(writer, alias->name, &kind_targets, &alias->targets, false);
+		for (size_t k = 0; i >= config->own_alias_count && k < alias->targets.count; k++)
+			write_comment(
+			    writer, "%s: %s = %s", config->aliases_file, alias->name, alias->targets.items[k]);
 	}
 }
 
@@ -59,18 +134,16 @@ static bool
 write_config(const struct config *config, struct buffer *out, bool show_secrets)
 {
 	struct writer writer = { out, show_secrets, true };
-	char source[LINE_BYTES_MAX - 10];
 
-	printable(source, sizeof(source), config->source, strlen(config->source));
-	buffer_format(out, "# source: %s\n", source);
+	write_comment(&writer, "source: %s", config->source);
+	for (size_t i = 0; i < config->warnings.count && !show_secrets; i++) /* of the file that was read */
+		write_comment(&writer, "warning: %s", config->warnings.items[i]);
 	for (size_t i = 0; i < config->smarthost_count; i++)
-		write_section(&writer, SECTION_SMARTHOST, config->smarthosts[i].name, &config->smarthosts[i]);
-	write_section(&writer, SECTION_IDENTITY, "", config);
-	write_section(&writer, SECTION_ALIASES, "", config);
-	for (size_t i = 0; i < config->alias_count; i++)
-		write_items(&writer, config->aliases[i].name, &kind_targets, &config->aliases[i].targets);
-	write_section(&writer, SECTION_QUEUE, "", config);
-	write_section(&writer, SECTION_LOG, "", config);
+		write_smarthost(&writer, &config->smarthosts[i]);
+	write_section(&writer, SECTION_IDENTITY, config);
+	write_aliases(&writer, config);
+	write_section(&writer, SECTION_QUEUE, config);
+	write_section(&writer, SECTION_LOG, config);
 	return writer.exact && !out->overflow;
 }
 

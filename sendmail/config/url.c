@@ -162,7 +162,7 @@ load_url(struct load *load, const char *url)
 		    set_variable(load, part, "from", "SENDMAIL_FROM") != 0 ||
 		    set_variable(load, part, "password_file", "SENDMAIL_PASSWORD_FILE") != 0)
 			return -1;
-		if ((smarthost->password == NULL) == (smarthost->password_file == NULL))
+		if ((smarthost->password == NULL) == (smarthost->password_files.count == 0))
 			return load_error(load, 0, "%s, write " EXAMPLE " or set SENDMAIL_PASSWORD_FILE",
 			    smarthost->password == NULL ? "no password" : "two passwords");
 		return 0;

@@ -9,7 +9,11 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "base/command.h"
 #include "config/config.h"
+#include "config/keys.h"
+#include "config/preset.h"
+#include "smtp/login.h"
 
 enum {
 	DOMAIN_MAX = 253, /* RFC 1035 2.3.4 */
@@ -151,18 +155,6 @@ host_print(const void *field, size_t index, struct buffer *out)
 const struct kind kind_host = { host_parse, host_print, text_release, false, false };
 
 static int
-port_parse(void *field, const char *text, struct reason *why)
-{
-	size_t length = strspn(text, "0123456789");
-
-	if (length == 0 || length > 5 || text[length] != '\0' || text[0] == '0' || strtol(text, NULL, 10) > 65535)
-		return value_refuse(why, text, "a port", "one number from 1 to 65535");
-	return text_set(field, text);
-}
-
-const struct kind kind_port = { port_parse, text_print, text_release, false, false };
-
-static int
 domain_parse(void *field, const char *text, struct reason *why)
 {
 	if (!valid_domain(text))
@@ -171,6 +163,72 @@ domain_parse(void *field, const char *text, struct reason *why)
 }
 
 const struct kind kind_domain = { domain_parse, text_print, text_release, false, false };
+
+/* The name of the row, whichever of its names was written. */
+static int
+provider_parse(void *field, const char *text, struct reason *why)
+{
+	const struct preset *preset = preset_find(text), *near = NULL;
+
+	if (preset != NULL)
+		return text_set(field, preset->name);
+	for (size_t i = 0; i < preset_count && near == NULL; i++)
+		if (name_distance(text, presets[i].name) < NAME_FAR)
+			near = &presets[i];
+	if (near != NULL)
+		return reason_set(why, "\"%s\" is not a provider, did you mean \"%s\"?", text, near->name);
+	return value_refuse(
+	    why, text, "a provider", "one that \"sendmailctl providers\" lists, or host and port instead");
+}
+
+const struct kind kind_provider = { provider_parse, text_print, text_release, false, false };
+
+static int
+region_parse(void *field, const char *text, struct reason *why)
+{
+	if (!valid_domain(text))
+		return value_refuse(why, text, "a region", "one such as eu or eu-west-1");
+	return text_set(field, text);
+}
+
+const struct kind kind_region = { region_parse, text_print, text_release, false, false };
+
+static int
+stream_parse(void *field, const char *text, struct reason *why)
+{
+	if (!valid_domain(text))
+		return value_refuse(why, text, "a message stream", "its id, such as outbound");
+	return text_set(field, text);
+}
+
+const struct kind kind_stream = { stream_parse, text_print, text_release, false, false };
+
+/* Whether the words can be told apart is known at once; whether the command works only when it runs. */
+static int
+command_parse(void *field, const char *text, struct reason *why)
+{
+	char **words = command_words(text, why);
+
+	if (words == NULL)
+		return -1;
+	command_words_free(words);
+	return text_set(field, text);
+}
+
+const struct kind kind_command = { command_parse, text_print, text_release, false, false };
+
+static int
+source_address_parse(void *field, const char *text, struct reason *why)
+{
+	struct in_addr v4;
+	struct in6_addr v6;
+
+	if (inet_pton(AF_INET, text, &v4) != 1 && inet_pton(AF_INET6, text, &v6) != 1)
+		return value_refuse(why, text, "an address of this machine", "one such as 192.0.2.1 or 2001:db8::1");
+	return text_set(field, text);
+}
+
+const struct kind kind_source_address = { source_address_parse, text_print, text_release, false, false };
 
 /* RFC 5321 4.1.3: [192.0.2.1] or [IPv6:2001:db8::1]. */
 static bool
@@ -289,6 +347,70 @@ tls_print(const void *field, size_t index, struct buffer *out)
 
 const struct kind kind_tls = { tls_parse, tls_print, NULL, false, false };
 
+/* A number that has a name: the first name is the one that is printed. */
+struct named_number {
+	const char *name;
+	int number;
+};
+
+static const struct named_number families[] = { { "any", 0 }, { "4", 4 }, { "6", 6 }, { "ipv4", 4 }, { "ipv6", 6 } };
+static const struct named_number tls_versions[] = { { "1.2", 12 }, { "1.3", 13 } };
+
+/* False when there is no such name. */
+static bool
+number_of(const struct named_number *row, size_t count, const char *text, int *number)
+{
+	for (; count > 0 && strcmp(row->name, text) != 0; count--)
+		row++;
+	if (count > 0)
+		*number = row->number;
+	return count > 0;
+}
+
+static bool
+number_print(const struct named_number *row, size_t count, int number, struct buffer *out)
+{
+	for (; count > 1 && row->number != number; count--)
+		row++;
+	buffer_add_string(out, row->name);
+	return true;
+}
+
+#define ROWS(table) (table), sizeof(table) / sizeof((table)[0])
+
+static int
+family_parse(void *field, const char *text, struct reason *why)
+{
+	return number_of(ROWS(families), text, field) ? 0
+						      : value_refuse(why, text, "a family of addresses", "any, 4 or 6");
+}
+
+static bool
+family_print(const void *field, size_t index, struct buffer *out)
+{
+	(void)index;
+	return number_print(ROWS(families), *(const int *)field, out);
+}
+
+const struct kind kind_family = { family_parse, family_print, NULL, false, false };
+
+static int
+tls_version_parse(void *field, const char *text, struct reason *why)
+{
+	return number_of(ROWS(tls_versions), text, field)
+		   ? 0
+		   : value_refuse(why, text, "a lowest TLS version", "1.2 or 1.3");
+}
+
+static bool
+tls_version_print(const void *field, size_t index, struct buffer *out)
+{
+	(void)index;
+	return number_print(ROWS(tls_versions), *(const int *)field, out);
+}
+
+const struct kind kind_tls_version = { tls_version_parse, tls_version_print, NULL, false, false };
+
 static int
 yes_no_parse(void *field, const char *text, struct reason *why)
 {
@@ -331,42 +453,17 @@ delivery_print(const void *field, size_t index, struct buffer *out)
 
 const struct kind kind_delivery = { delivery_parse, delivery_print, NULL, false, false };
 
-/* Calls add() for every item between commas, without its blanks. */
-static int
-split(const char *text, void *field, int (*add)(void *field, const char *item, struct reason *), struct reason *why)
-{
-	for (const char *start = text, *end; start != NULL; start = *end == ',' ? end + 1 : NULL) {
-		size_t length;
-		char *item;
-		int result;
-
-		end = start + strcspn(start, ",");
-		start += strspn(start, " \t");
-		length = (size_t)(end - start);
-		while (length > 0 && (start[length - 1] == ' ' || start[length - 1] == '\t'))
-			length--;
-		if (length == 0)
-			return reason_set(why, "nothing before or after a comma, write items between single commas");
-		item = copy_bytes(start, length);
-		result = add(field, item, why);
-		free(item);
-		if (result != 0)
-			return -1;
-	}
-	return 0;
-}
-
 static int
 auth_add(void *field, const char *item, struct reason *why)
 {
 	unsigned *auth = field;
+	unsigned bit = login_bit(item, strlen(item));
 
-	if (strcmp(item, "plain") == 0)
-		*auth |= SMTP_AUTH_PLAIN;
-	else if (strcmp(item, "login") == 0)
-		*auth |= SMTP_AUTH_LOGIN;
-	else
-		return value_refuse(why, item, "a way to log in", "auto, none, or a list of plain and login");
+	if (bit == 0)
+		return value_refuse(why, item, "a way to log in",
+		    "auto, none, or a list of plain, login, scram-sha-256, scram-sha-1, cram-md5, digest-md5, "
+		    "oauthbearer, xoauth2 and external");
+	*auth |= bit;
 	return 0;
 }
 
@@ -378,84 +475,28 @@ auth_parse(void *field, const char *text, struct reason *why)
 	*auth = strcmp(text, "auto") == 0 ? SMTP_AUTH_AUTO : 0;
 	if (*auth != 0 || strcmp(text, "none") == 0)
 		return 0;
-	return split(text, field, auth_add, why);
+	return value_split(text, field, auth_add, why);
 }
 
 static bool
 auth_print(const void *field, size_t index, struct buffer *out)
 {
-	static const char *const names[] = { "none", "plain", "login", "plain, login" };
 	const unsigned *auth = field;
+	const char *separator = "", *name;
+	unsigned bit;
 
 	(void)index;
-	buffer_add_string(out, *auth == SMTP_AUTH_AUTO ? "auto" : names[*auth & (SMTP_AUTH_PLAIN | SMTP_AUTH_LOGIN)]);
+	if (*auth == 0 || *auth == SMTP_AUTH_AUTO)
+		buffer_add_string(out, *auth == 0 ? "none" : "auto");
+	for (size_t i = 0; *auth != SMTP_AUTH_AUTO && (name = login_row(i, &bit)) != NULL; i++) {
+		if ((*auth & bit) == 0)
+			continue;
+		buffer_add_string(out, separator);
+		for (; *name != '\0'; name++)
+			buffer_add_char(out, *name >= 'A' && *name <= 'Z' ? (char)(*name - 'A' + 'a') : *name);
+		separator = ", ";
+	}
 	return true;
 }
 
 const struct kind kind_auth = { auth_parse, auth_print, NULL, false, false };
-
-static int
-list_add(struct list *list, const char *item, struct reason *why)
-{
-	if (list->count == LIST_MAX)
-		return reason_set(why, "more than %d items, remove some", LIST_MAX);
-	list->items = reallocate(list->items, list->count + 1, sizeof(list->items[0]));
-	list->items[list->count++] = copy_string(item);
-	return 0;
-}
-
-static bool
-list_print(const void *field, size_t index, struct buffer *out)
-{
-	const struct list *list = field;
-
-	if (index >= list->count)
-		return false;
-	buffer_add_string(out, list->items[index]);
-	return true;
-}
-
-static void
-list_release(void *field)
-{
-	struct list *list = field;
-
-	for (size_t i = 0; i < list->count; i++)
-		free(list->items[i]);
-	free(list->items);
-	*list = (struct list){ 0 };
-}
-
-static int
-pattern_add(void *field, const char *item, struct reason *why)
-{
-	for (const char *c = item; *c != '\0'; c++)
-		if (*c != '@' && !valid_local_part(c, 1))
-			return value_refuse(why, item, "a pattern of addresses", "one such as *@example.com");
-	return list_add(field, item, why);
-}
-
-static int
-patterns_parse(void *field, const char *text, struct reason *why)
-{
-	return split(text, field, pattern_add, why);
-}
-
-const struct kind kind_patterns = { patterns_parse, list_print, list_release, true, false };
-
-/* A leading '/' or '|' would be sendmail's file or command: never here. */
-static int
-targets_add(void *field, const char *item, struct reason *why)
-{
-	if (strchr("/|", item[0]) != NULL || (!valid_address(item) && !valid_local_part(item, strlen(item))))
-		return value_refuse(why, item, "an address or a name", "one such as ops@example.com");
-	return list_add(field, item, why);
-}
-
-static int
-targets_parse(void *field, const char *text, struct reason *why)
-{
-	return split(text, field, targets_add, why);
-}
-
-const struct kind kind_targets = { targets_parse, list_print, list_release, true, false };

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "smtp/explain.h"
+#include "smtp/typo.h"
 
 enum { BLOCK = 16384 };
 
@@ -32,7 +33,7 @@ is_wanted(enum report_kind kind, const struct envelope *envelope)
 static void
 explain(const struct reply *reply, const char **meaning, const char **cure)
 {
-	const struct refusal *refusal = explain_reply(reply);
+	const struct refusal *refusal = explain_reply(NULL, STEP_ANY, reply);
 
 	*meaning = refusal->meaning;
 	*cure = refusal->cure;
@@ -175,6 +176,7 @@ report_store(const struct reporter *reporter, const struct entry *entry, enum re
 		.zone = reporter->zone,
 		.envelope = envelope,
 		.explain = explain,
+		.meant = typo_meant,
 	};
 
 	if (!is_wanted(kind, envelope))

@@ -3,12 +3,16 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "config/secret.h"
 #include "delivery/maildir.h"
 #include "delivery/pause.h"
+#include "delivery/route.h"
+#include "smtp/explain.h"
 
 enum { NUMBER_MAX = 32 };
 
@@ -28,30 +32,44 @@ schedule_of(const struct config *config)
 	return (struct schedule){ config->queue.retry_first, config->queue.retry_longest, config->queue.lifetime };
 }
 
-struct sender_rule
-senders_of(const struct config *config, const struct smarthost *smarthost)
+static struct way *
+way_of(struct delivery *d)
 {
-	return (struct sender_rule){
-		.forced = smarthost->from,
-		.name = config->identity.from_name,
-		.keep = (const char *const *)config->identity.keep_from.items,
-		.keep_count = config->identity.keep_from.count,
-		.domain = config->identity.domain,
-	};
+	return &d->ways[d->smarthost - d->options.config->smarthosts];
+}
+
+const struct sender_rule *
+delivery_rule(const struct delivery *d)
+{
+	return &d->rules[d->smarthost - d->options.config->smarthosts];
 }
 
 void
 delivery_init(struct delivery *d, const struct delivery_options *options)
 {
-	*d = (struct delivery){ .options = *options, .slot = -1, .smarthost = options->config->smarthosts };
-	d->schedule = schedule_of(options->config);
+	const struct config *config = options->config;
+
+	*d = (struct delivery){ .options = *options, .smarthost = config->smarthosts };
+	d->schedule = schedule_of(config);
+	for (size_t i = 0; i < config->smarthost_count; i++) {
+		d->ways[i].slot = -1;
+		d->rules[i] = (struct sender_rule){
+			.forced = config->smarthosts[i].from,
+			.name = config->identity.from_name,
+			.keep = (const char *const *)config->identity.keep_from.items,
+			.keep_count = config->identity.keep_from.count,
+			.domain = config->identity.domain,
+		};
+	}
 }
 
 static void
 log_recipient(const struct delivery *d, const struct envelope *e, const struct recipient *r, int64_t took)
 {
 	const struct smarthost *host = d->smarthost;
+	const char *port = d->ways[host - d->options.config->smarthosts].port;
 	char uid[NUMBER_MAX], size[NUMBER_MAX], delay[NUMBER_MAX], spent[NUMBER_MAX], where[512];
+	const struct refusal *refusal = explain_reply(host->provider, STEP_ANY, &r->reply);
 	char reply[REPLY_TEXT_MAX + 32];
 
 	snprintf(uid, sizeof(uid), "%lu", e->uid);
@@ -61,7 +79,7 @@ log_recipient(const struct delivery *d, const struct envelope *e, const struct r
 	if (host->maildir != NULL)
 		snprintf(where, sizeof(where), "%s", host->maildir);
 	else
-		snprintf(where, sizeof(where), "%s:%s", host->host, host->port);
+		snprintf(where, sizeof(where), "%s:%s", host->host, port != NULL ? port : host->port);
 	reply_format(&r->reply, reply, sizeof(reply));
 	log_event(events[r->verdict].level, events[r->verdict].event,
 	    (struct log_field[]){
@@ -75,6 +93,7 @@ log_recipient(const struct delivery *d, const struct envelope *e, const struct r
 		{ "reply", reply },
 		{ "delay", delay },
 		{ "milliseconds", spent },
+		{ r->reply.code >= 400 ? "cause" : NULL, refusal->meaning },
 		{ NULL, NULL },
 	    });
 }
@@ -114,23 +133,111 @@ is_paused(struct delivery *d)
 }
 
 static void
-give_slot_back(struct delivery *d)
+close_way(struct way *way)
 {
-	if (d->slot >= 0)
-		close(d->slot);
-	d->slot = -1;
+	session_close(way->session);
+	way->session = NULL;
+	free_secret(way->secret);
+	way->secret = NULL;
+}
+
+static void
+give_slot_back(struct way *way)
+{
+	if (way->slot >= 0)
+		close(way->slot);
+	way->slot = -1;
 }
 
 static bool
 take_slot(struct delivery *d)
 {
+	struct way *way = way_of(d);
 	char key[SMARTHOST_KEY_MAX];
 
-	if (!d->options.submitter || d->options.queue == NULL || d->slot >= 0)
+	if (!d->options.submitter || d->options.queue == NULL || way->slot >= 0)
 		return true;
 	smarthost_key(key, d->smarthost);
-	d->slot = queue_take_slot(d->options.queue, key, d->smarthost->connections);
-	return d->slot >= 0;
+	way->slot = queue_take_slot(d->options.queue, key, d->smarthost->connections);
+	return way->slot >= 0;
+}
+
+/* One port, one secret; the trouble says what came of it. */
+static void
+knock(struct delivery *d, const struct door *door)
+{
+	const struct smarthost *host = d->smarthost;
+	struct way *way = way_of(d);
+	struct reason why;
+
+	close_way(way);
+	d->trouble = (struct trouble){ .kind = TROUBLE_NONE };
+	if (secret_count(host) > 0 && secret_obtain(host, door->secret, &way->secret, &why) != 0) {
+		d->trouble = (struct trouble){ .kind = TROUBLE_LOGIN, .everybody = true };
+		reason_set(&d->trouble.reason, "%s login: %s", host->host, why.text);
+		return;
+	}
+	way->port = host->ports.items[door->port];
+	way->session = session_open(&(struct session_options){
+	    .smarthost = host,
+	    .port = way->port,
+	    .secret = way->secret,
+	    .connect_timeout = (unsigned)host->connect_timeout / (unsigned)host->ports.count + 1,
+	    .senders = delivery_rule(d),
+	    .hooks = &d->options.hooks,
+	});
+	d->trouble = *session_trouble(way->session);
+}
+
+static bool
+is_in(struct delivery *d)
+{
+	return way_of(d)->session != NULL && session_usable(way_of(d)->session);
+}
+
+/* Every port until one answers, beginning with the one that did last; nothing but silence leads to the next. */
+static void
+try_ports(struct delivery *d, struct door *door)
+{
+	unsigned first = door->port;
+	struct reason earlier;
+
+	knock(d, door);
+	for (unsigned i = 0; i < d->smarthost->ports.count && d->trouble.unreachable && !left(d); i++) {
+		if (i == first)
+			continue;
+		earlier = d->trouble.reason;
+		door->port = i;
+		knock(d, door);
+		if (d->trouble.kind != TROUBLE_NONE && d->trouble.unreachable) {
+			struct reason here = d->trouble.reason;
+
+			reason_set(
+			    &d->trouble.reason, "%.*s, %s", (int)strcspn(earlier.text, ";"), earlier.text, here.text);
+		}
+	}
+}
+
+/* A refused secret is not shown again; the other one is, once. */
+static void
+try_other_secret(struct delivery *d, struct door *door)
+{
+	const struct smarthost *host = d->smarthost;
+	unsigned refused = door->secret;
+
+	if (!d->trouble.secret_refused || secret_count(host) < 2 || left(d))
+		return;
+	door->secret = 1 - refused;
+	knock(d, door);
+	if (is_in(d))
+		log_event(LEVEL_WARNING, "login",
+		    (struct log_field[]){
+			{ "smarthost", host->host },
+			{ "refused", host->password_files.items[refused] },
+			{ "accepted", host->password_files.items[door->secret] },
+			{ "text", "remove the password that is refused" },
+			{ NULL, NULL },
+		    });
 }
 
 /* Opens a session; what comes of it begins or lifts the smarthost's pause. */
@@ -138,24 +245,25 @@ static enum attempt
 open_session(struct delivery *d)
 {
 	struct queue *queue = d->options.queue;
+	struct door door;
 	struct pause pause;
 
-	session_close(d->session);
-	d->session = NULL;
+	close_way(way_of(d));
 	if (is_paused(d))
 		return ATTEMPT_PAUSED;
 	if (!take_slot(d))
 		return ATTEMPT_BUSY;
-	d->senders = senders_of(d->options.config, d->smarthost);
-	d->session = session_open(d->smarthost, &d->options.hooks, &d->senders);
-	if (session_usable(d->session)) {
+	door = door_recall(queue, d->smarthost, time(NULL));
+	try_ports(d, &door);
+	try_other_secret(d, &door);
+	if (is_in(d)) {
+		door_remember(queue, d->smarthost, &door, time(NULL));
 		if (queue != NULL && pause_read(queue, d->smarthost, &pause))
 			pause_lift(queue, d->smarthost);
 		if (d->options.opened != NULL)
 			d->options.opened(d->options.opened_context);
 		return ATTEMPT_MADE;
 	}
-	d->trouble = *session_trouble(d->session);
 	if (queue != NULL && !left(d))
 		pause_begin(queue, d->smarthost, &d->schedule, &d->trouble, time(NULL));
 	return ATTEMPT_TROUBLE;
@@ -177,7 +285,7 @@ send_through_session(struct delivery *d, struct entry *entry, bool last)
 {
 	struct envelope *envelope = &entry->envelope;
 	size_t waiting = envelope_tally(envelope, DEFERRED);
-	bool used = d->session != NULL && session_usable(d->session);
+	bool used = is_in(d);
 	enum attempt opened = used ? ATTEMPT_MADE : open_session(d);
 	struct reason ignored;
 
@@ -187,8 +295,8 @@ send_through_session(struct delivery *d, struct entry *entry, bool last)
 	}
 	/* A digit that cannot be written only makes a poisonous message harder to find. */
 	entry_begin_try(entry, &ignored);
-	session_send(d->session, entry, last);
-	d->trouble = *session_trouble(d->session);
+	session_send(way_of(d)->session, entry, last);
+	d->trouble = *session_trouble(way_of(d)->session);
 	if (used && is_worn_out(d, envelope, waiting))
 		return send_through_session(d, entry, last); /* the session is not usable any more: on a new one */
 	if (d->trouble.everybody && !used && d->options.queue != NULL && !left(d))
@@ -196,31 +304,70 @@ send_through_session(struct delivery *d, struct entry *entry, bool last)
 	return ATTEMPT_MADE;
 }
 
-/* The first smarthost that can be used gets the message; an open session goes on with its own. */
+/* The smarthost answered, but not about this message: the next one may take it. */
+static bool
+may_pass_on(const struct delivery *d, const struct envelope *envelope, size_t waiting)
+{
+	return d->trouble.everybody && !envelope->maybe_sent && envelope_tally(envelope, DEFERRED) == waiting;
+}
+
+static enum attempt
+nobody_takes(struct delivery *d, const char *sender)
+{
+	d->trouble = (struct trouble){ .kind = TROUBLE_HOST };
+	reason_set(&d->trouble.reason,
+	    "no smarthost takes mail of %s; name this sender in only_from of one, or add one without only_from",
+	    sender);
+	return ATTEMPT_TROUBLE;
+}
+
+/* The smarthosts of the message's route, until one has answered for it; else what the most willing one said. */
 static enum attempt
 attempt(struct delivery *d, struct entry *entry, bool last)
 {
-	const struct smarthost *hosts = d->options.config->smarthosts;
-	enum attempt made = ATTEMPT_TROUBLE;
-	bool tried = false;
+	struct envelope *envelope = &entry->envelope;
+	const struct smarthost *order[SMARTHOSTS_MAX], *nearest = d->smarthost;
+	size_t count = route_order(d->options.config, envelope->sender, order);
+	size_t waiting = envelope_tally(envelope, DEFERRED);
+	enum attempt best = ATTEMPT_LEFT;
+	struct trouble trouble;
 
-	if (d->session != NULL && session_usable(d->session)) {
-		made = send_through_session(d, entry, last);
-		return left(d) ? ATTEMPT_LEFT : made;
-	}
-	for (size_t i = 0; i < d->options.config->smarthost_count; i++) {
-		if (d->smarthost != &hosts[i])
-			give_slot_back(d);
-		d->smarthost = &hosts[i];
+	for (size_t i = 0; i < count; i++) {
+		enum attempt made;
+
+		d->smarthost = order[i];
 		d->trouble = (struct trouble){ .kind = TROUBLE_NONE };
-		made = hosts[i].maildir != NULL ? store_in_maildir(d, entry) : send_through_session(d, entry, last);
+		made = order[i]->maildir != NULL ? store_in_maildir(d, entry) : send_through_session(d, entry, last);
 		if (left(d))
 			return ATTEMPT_LEFT;
-		if (made != ATTEMPT_TROUBLE && made != ATTEMPT_PAUSED)
+		if (made == ATTEMPT_BUSY || (made == ATTEMPT_MADE && !may_pass_on(d, envelope, waiting)))
 			return made;
-		tried = tried || made == ATTEMPT_TROUBLE;
+		if (made >= best)
+			continue;
+		best = made;
+		nearest = d->smarthost;
+		trouble = d->trouble;
 	}
-	return tried ? ATTEMPT_TROUBLE : ATTEMPT_PAUSED;
+	if (count == 0)
+		return nobody_takes(d, envelope->sender);
+	d->smarthost = nearest;
+	d->trouble = trouble;
+	return best;
+}
+
+/* Mail is never refused for a missing extension; but what was dropped is said. */
+static void
+log_dropped_wishes(const struct delivery *d, const struct envelope *e)
+{
+	if ((e->notify == 0 && e->ret == 0 && e->envid == NULL) || e->wishes_passed || d->smarthost->host == NULL)
+		return;
+	log_event(LEVEL_NOTICE, "wishes-dropped",
+	    (struct log_field[]){
+		{ "id", e->id },
+		{ "smarthost", d->smarthost->host },
+		{ "text", "it offers no DSN: reports are made here, and -N, -R and -V end here" },
+		{ NULL, NULL },
+	    });
 }
 
 /* Nobody could be asked: the trouble is the reply of whoever waits. */
@@ -257,6 +404,8 @@ delivery_try(struct delivery *d, struct entry *entry, bool last)
 	took = clock_milliseconds() - started;
 	if (made != ATTEMPT_LEFT)
 		conclude(d, entry, made);
+	if (made == ATTEMPT_MADE)
+		log_dropped_wishes(d, envelope);
 	for (size_t i = 0; i < envelope->count; i++)
 		if (waiting[i] && (made == ATTEMPT_MADE || made == ATTEMPT_TROUBLE))
 			log_recipient(d, envelope, &envelope->recipients[i], took);
@@ -267,7 +416,8 @@ delivery_try(struct delivery *d, struct entry *entry, bool last)
 void
 delivery_end(struct delivery *d)
 {
-	session_close(d->session);
-	d->session = NULL;
-	give_slot_back(d);
+	for (size_t i = 0; i < d->options.config->smarthost_count; i++) {
+		close_way(&d->ways[i]);
+		give_slot_back(&d->ways[i]);
+	}
 }

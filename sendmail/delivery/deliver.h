@@ -28,14 +28,21 @@ struct delivery_options {
 	void *opened_context;
 };
 
+/* How this delivery stands with one smarthost. */
+struct way {
+	struct session *session; /* open, or NULL */
+	int slot; /* descriptor of the one taken, or -1 */
+	char *secret; /* owned, wiped; NULL: none */
+	const char *port; /* of the session */
+};
+
 struct delivery {
 	struct delivery_options options;
 	struct schedule schedule; /* of the configuration */
-	struct session *session; /* open, or NULL */
+	struct way ways[SMARTHOSTS_MAX]; /* in the order of the configuration */
+	struct sender_rule rules[SMARTHOSTS_MAX];
 	const struct smarthost *smarthost; /* the one in use, or tried last */
-	struct sender_rule senders; /* of the smarthost of the session */
 	struct trouble trouble; /* why no smarthost could be used */
-	int slot; /* descriptor of the one taken, or -1 */
 };
 
 enum attempt {
@@ -49,13 +56,12 @@ enum attempt {
 /* When messages of this configuration are due. */
 struct schedule schedule_of(const struct config *);
 
-/* What the smarthost demands of senders; borrows from both. */
-struct sender_rule senders_of(const struct config *, const struct smarthost *);
-
 void delivery_init(struct delivery *, const struct delivery_options *);
-/* Tries the message once with the first smarthost that can be used. last: no message follows. */
+/* Tries the message once with the first smarthost of its route that can be used. last: no message follows. */
 enum attempt delivery_try(struct delivery *, struct entry *, bool last);
-/* Says good-bye to the smarthost and gives the slot back. */
+/* What the smarthost in use demands of senders. */
+const struct sender_rule *delivery_rule(const struct delivery *);
+/* Says good-bye to the smarthosts and gives the slots back. */
 void delivery_end(struct delivery *);
 
 #endif

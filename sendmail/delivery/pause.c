@@ -112,6 +112,8 @@ pause_begin(struct queue *queue, const struct smarthost *host, const struct sche
 	if (pause.steps < STEPS_LIMIT)
 		pause.steps++;
 	seconds = pause_length(pause.steps, schedule);
+	if (seconds < trouble->least_pause)
+		seconds = trouble->least_pause < schedule->longest ? trouble->least_pause : schedule->longest;
 	state_name(name, host);
 	snprintf(text, sizeof(text), "until=%" PRId64 " steps=%u kind=%s text=%.*s\n", now + seconds, pause.steps,
 	    kinds[trouble->kind], PAUSE_TEXT_MAX - 1, trouble->reason.text);

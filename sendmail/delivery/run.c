@@ -22,6 +22,7 @@
 
 #include "base/log.h"
 #include "base/process.h"
+#include "delivery/route.h"
 #include "delivery/settle.h"
 
 enum {
@@ -141,7 +142,6 @@ note_trouble(struct shared *shared, const struct trouble *trouble)
 
 	if (atomic_compare_exchange_strong(&shared->kind, &none, (int)trouble->kind))
 		shared->reason = trouble->reason;
-	shared->stopped = true;
 }
 
 static void
@@ -164,8 +164,10 @@ try_entry(struct run *run, struct delivery *d, struct entry *entry)
 		run->shared->sent += envelope_tally(&entry->envelope, DEFERRED) == 0;
 		settle_duties(d, entry, expired);
 	}
-	if (made == ATTEMPT_TROUBLE || made == ATTEMPT_PAUSED)
+	if (made == ATTEMPT_TROUBLE || made == ATTEMPT_PAUSED) {
 		note_trouble(run->shared, &d->trouble);
+		run->shared->stopped = !route_by_sender(run->options.config);
+	}
 }
 
 static void

@@ -8,6 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "base/encode.h"
+#include "config/preset.h"
+#include "config/secret.h"
+#include "smtp/explain.h"
 
 enum {
 	READ_SIZE = 16384,
@@ -16,11 +22,16 @@ enum {
 	GOODBYE_SECONDS = 1, /* for QUIT to leave */
 	MESSAGE_SECONDS = 3600, /* no message holds a session longer, plus a second for ... */
 	SLOWEST_RATE = 1024, /* ... this many bytes */
+	NONCE_BYTES = 18,
+	NONCE_MAX = NONCE_BYTES * 4 / 3 + 1,
+	FIELDS_MAX = LIST_MAX * 1000,
 };
 
 struct session {
 	const struct smarthost *smarthost;
 	const struct session_hooks *hooks;
+	char nonce[NONCE_MAX];
+	struct buffer fields; /* owned; those that this smarthost wants in each message */
 	struct connection_options route;
 	struct smtp_options dialogue;
 	struct connection *connection;
@@ -72,24 +83,48 @@ set_trouble(struct session *s, enum trouble_kind kind, const char *text)
 	reason_set(&s->trouble.reason, "%s", text);
 }
 
+/* What a server said is explained by its words, what happened without a word by the table. */
+static void
+tell_failure(struct session *s, const struct smtp_failure *failure, const char *cure)
+{
+	char said[REPLY_TEXT_MAX + 32], text[REASON_MAX];
+
+	reply_format(&failure->reply, said, sizeof(said));
+	if (failure->reply.code >= 400) {
+		const struct refusal *row =
+		    explain_reply(s->dialogue.provider, step_named(failure->step), &failure->reply);
+
+		s->trouble.least_pause = row->pause;
+		snprintf(text, sizeof(text), "%s:%s %s: %s (%s); %s", s->route.host, s->route.port, failure->step, said,
+		    row->meaning, row->cure);
+	} else {
+		bool cured = strstr(said, "; ") != NULL; /* the connection knew better */
+
+		snprintf(text, sizeof(text), "%s:%s %s: %s%s%s", s->route.host, s->route.port, failure->step, said,
+		    cured ? "" : "; ", cured ? "" : cure);
+	}
+	reason_set(&s->trouble.reason, "%s", text);
+}
+
 /* The engine gave up: keeps its reason in our words. */
 static void
 note_failure(struct session *s)
 {
 	const struct smtp_failure *failure = smtp_failure(s->smtp);
-	char said[REPLY_TEXT_MAX + 32], text[REASON_MAX];
 
 	for (size_t i = 0; i < sizeof(troubles) / sizeof(troubles[0]); i++) {
 		if (troubles[i].trouble != failure->trouble ||
 		    (troubles[i].plain_step != NULL &&
 			(s->dialogue.tls == SMTP_TLS_IMPLICIT || strcmp(troubles[i].plain_step, failure->step) != 0)))
 			continue;
-		reply_format(&failure->reply, said, sizeof(said));
-		snprintf(text, sizeof(text), "%s:%s %s: %s; %s", s->route.host, s->route.port, failure->step, said,
-		    troubles[i].cure);
-		set_trouble(s, troubles[i].kind, text);
+		if (s->trouble.kind == TROUBLE_NONE) {
+			s->trouble.kind = troubles[i].kind;
+			tell_failure(s, failure, troubles[i].cure);
+		}
 		/* Before the answer to MAIL nothing was said of this message: the next one would fare no better. */
 		s->trouble.everybody = troubles[i].everybody || strcmp(failure->step, "MAIL FROM") == 0;
+		s->trouble.secret_refused = failure->trouble == SMTP_LOGIN && strcmp(failure->step, "AUTH") == 0 &&
+					    failure->reply.code / 100 == 5;
 		return;
 	}
 }
@@ -260,40 +295,95 @@ connect_to_smarthost(struct session *s)
 		return s->dialogue.tls != SMTP_TLS_IMPLICIT || shake_hands(s);
 	if (!left(s))
 		set_trouble(s, kinds[trouble], reason.text);
+	s->trouble.unreachable = trouble == CONNECTION_UNREACHABLE;
 	return false;
 }
 
-struct session *
-session_open(const struct smarthost *smarthost, const struct session_hooks *hooks, const struct sender_rule *senders)
+/* Nobody must foresee it; without entropy there is no TLS either. */
+static void
+make_nonce(char nonce[NONCE_MAX])
 {
-	struct session *s = allocate(1, sizeof(*s));
-	unsigned timeout = (unsigned)smarthost->timeout;
+	unsigned char random[NONCE_BYTES] = { 0 };
+	struct buffer text;
 
-	s->smarthost = smarthost;
-	s->hooks = hooks;
+	if (getentropy(random, sizeof(random)) != 0)
+		return;
+	buffer_init(&text, NONCE_MAX);
+	base64_encode(&text, random, sizeof(random));
+	snprintf(nonce, NONCE_MAX, "%s", buffer_string(&text));
+	buffer_free(&text);
+}
+
+static void
+set_route(struct session *s, const struct session_options *options)
+{
+	const struct smarthost *smarthost = options->smarthost;
+
 	s->route = (struct connection_options){
 		.host = smarthost->host,
-		.port = smarthost->port,
+		.port = options->port,
 		.ca_file = smarthost->ca_file,
 		.ca_path = smarthost->ca_path,
-		.address_timeout = (unsigned)(smarthost->connect_timeout + 1) / 2,
-		.connect_timeout = (unsigned)smarthost->connect_timeout,
-		.patience = hooks->patience,
+		.tls_name = smarthost->tls_name,
+		.tls_min = smarthost->tls_min,
+		.pins = (const char *const *)smarthost->pins.items,
+		.pin_count = smarthost->pins.count,
+		.client_cert = smarthost->client_cert,
+		.client_key = smarthost->client_key,
+		.source_address = smarthost->source_address,
+		.family = smarthost->family,
+		.address_timeout = (options->connect_timeout + 1) / 2,
+		.connect_timeout = options->connect_timeout,
+		.patience = options->hooks->patience,
 	};
+}
+
+static void
+set_dialogue(struct session *s, const struct session_options *options)
+{
+	const struct smarthost *smarthost = options->smarthost;
+	const struct preset *preset =
+	    smarthost->provider != NULL ? preset_of(smarthost) : preset_of_host(smarthost->host);
+	bool token = secret_is_token(smarthost);
+	unsigned timeout = (unsigned)smarthost->timeout;
+
+	for (size_t i = 0; i < smarthost->add_header.count; i++)
+		buffer_format(&s->fields, "%s\n", smarthost->add_header.items[i]);
+	make_nonce(s->nonce);
 	s->dialogue = (struct smtp_options){
 		.helo = smarthost->helo,
-		.tls = smarthost->tls,
-		.user = smarthost->auth != 0 ? smarthost->user : NULL,
-		.password = smarthost->password,
+		.tls = smarthost_tls(smarthost, options->port),
+		.user = smarthost->auth != 0 ? secret_user(smarthost, options->secret) : NULL,
+		.password = token ? NULL : options->secret,
+		.token = token ? options->secret : NULL,
+		.certificate = smarthost->client_cert != NULL,
+		.nonce = s->nonce,
+		.host = smarthost->host,
+		.port = options->port,
 		.mechanisms = smarthost->auth,
-		.senders = senders,
+		.provider = preset != NULL ? preset->name : NULL,
+		.max_size = (uint64_t)smarthost->max_size,
+		.senders = options->senders,
+		.fields = s->fields.length > 0 ? buffer_string(&s->fields) : NULL,
 		.recipients_per_message = smarthost->recipients_per_message,
 		.messages_per_connection = smarthost->messages_per_connection,
 		.timeout = timeout,
 		.final_timeout = 2 * timeout,
-		.trace = hooks->trace,
-		.trace_context = hooks->trace_context,
+		.trace = options->hooks->trace,
+		.trace_context = options->hooks->trace_context,
 	};
+}
+
+struct session *
+session_open(const struct session_options *options)
+{
+	struct session *s = allocate(1, sizeof(*s));
+
+	s->smarthost = options->smarthost;
+	s->hooks = options->hooks;
+	buffer_init(&s->fields, FIELDS_MAX);
+	set_route(s, options);
+	set_dialogue(s, options);
 	s->limit = in_seconds(MESSAGE_SECONDS);
 	if (!connect_to_smarthost(s))
 		return s;
@@ -339,5 +429,6 @@ session_close(struct session *s)
 	}
 	smtp_free(s->smtp);
 	connection_close(s->connection);
+	buffer_free(&s->fields);
 	free(s);
 }

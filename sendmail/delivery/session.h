@@ -26,6 +26,9 @@ enum trouble_kind {
 struct trouble {
 	enum trouble_kind kind;
 	bool everybody; /* the next message would fare no better: login, account, refusal of service */
+	bool unreachable; /* nothing answered at this port: another one may */
+	bool secret_refused; /* the smarthost was shown this secret and said no: another one may do */
+	int64_t least_pause; /* seconds for which another try is known to be useless */
 	struct reason reason; /* "host:port step: what was said; what to do" */
 };
 
@@ -36,11 +39,20 @@ struct session_hooks {
 	struct patience *patience; /* NULL: endless */
 };
 
+/* Everything borrowed, for as long as the session lives. */
+struct session_options {
+	const struct smarthost *smarthost;
+	const char *port; /* one of the smarthost's */
+	const char *secret; /* password or token; NULL: none */
+	unsigned connect_timeout; /* seconds for all addresses of this port */
+	const struct sender_rule *senders; /* of message/outgoing.h */
+	const struct session_hooks *hooks;
+};
+
 struct session;
 
-/* Connects, secures, logs in. The rule (NULL: none) is borrowed as well. Never NULL; session_usable() tells whether a
- * message can be handed in. */
-struct session *session_open(const struct smarthost *, const struct session_hooks *, const struct sender_rule *);
+/* Connects, secures, logs in. Never NULL; session_usable() tells whether a message can be handed in. */
+struct session *session_open(const struct session_options *);
 bool session_usable(const struct session *);
 /*
  * Sends one message: when it returns, verdicts and replies stand in

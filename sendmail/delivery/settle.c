@@ -30,6 +30,13 @@ check(const struct entry *entry, int result, const struct reason *reason)
 		log_entry(LEVEL_ERROR, "queue", entry, reason->text);
 }
 
+/* The sender wants to hear of the success, and no server behind us was asked to tell him. */
+static bool
+owes_success(const struct envelope *envelope)
+{
+	return (envelope->notify & NOTIFY_SUCCESS) != 0 && !envelope->wishes_passed;
+}
+
 void
 settle_verdicts(struct entry *entry)
 {
@@ -37,8 +44,8 @@ settle_verdicts(struct entry *entry)
 	bool done = envelope_tally(envelope, DELIVERED) == envelope->count;
 	struct reason reason;
 
-	/* A sender who wants to hear of the success must be told first. */
-	if (done && (envelope->notify & NOTIFY_SUCCESS) == 0)
+	/* Who is owed a report must get it first. */
+	if (done && !owes_success(envelope))
 		check(entry, entry_remove(entry, &reason), &reason);
 	else
 		check(entry, entry_record(entry, &reason), &reason);
@@ -48,7 +55,6 @@ static enum report_result
 report(const struct delivery *d, const struct entry *entry, enum report_kind kind)
 {
 	const struct config *config = d->options.config;
-	const struct sender_rule senders = senders_of(config, d->smarthost);
 	const char *bounce_to = config->queue.bounce_to;
 	char where[WHERE_MAX];
 	struct reason reason;
@@ -58,7 +64,7 @@ report(const struct delivery *d, const struct entry *entry, enum report_kind kin
 		.host = d->options.host,
 		.domain = config->identity.domain,
 		.from = d->smarthost->from,
-		.bounce_to = bounce_to != NULL ? bounce_to : sender_allowed(&senders, entry->envelope.sender),
+		.bounce_to = bounce_to != NULL ? bounce_to : sender_allowed(delivery_rule(d), entry->envelope.sender),
 		.smarthost = d->smarthost->host != NULL ? where : NULL,
 		.now = time(NULL),
 		.zone = d->options.zone,
@@ -196,6 +202,6 @@ settle_duties(const struct delivery *d, struct entry *entry, bool expired)
 		settle_is_doubtful(entry) ? hold(d, entry) : tell_delay(d, entry);
 	else if (told == REPORT_IMPOSSIBLE)
 		keep_failed(entry);
-	else if ((envelope->notify & NOTIFY_SUCCESS) != 0)
+	else if (owes_success(envelope))
 		tell_success(d, entry);
 }

@@ -32,6 +32,41 @@ envelope_free(struct envelope *e)
 	envelope_init(e);
 }
 
+/* The bit of one word (RFC 3461 4.1); 0: no such word. */
+static unsigned
+notify_bit(const char *word, size_t length)
+{
+	static const struct {
+		const char *word;
+		unsigned bit;
+	} words[] = {
+		{ "never", NOTIFY_NEVER },
+		{ "success", NOTIFY_SUCCESS },
+		{ "failure", NOTIFY_FAILURE },
+		{ "delay", NOTIFY_DELAY },
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (same_text(word, length, words[i].word))
+			return words[i].bit;
+	return 0;
+}
+
+unsigned
+notify_bits(const char *words)
+{
+	unsigned notify = 0, bit;
+	size_t length;
+
+	do {
+		length = strcspn(words, ",");
+		bit = notify_bit(words, length);
+		notify |= bit;
+		words += length;
+	} while (bit != 0 && *words++ == ',');
+	return bit == 0 || ((notify & NOTIFY_NEVER) != 0 && notify != NOTIFY_NEVER) ? 0 : notify;
+}
+
 /* The domain, with its '@'; the empty end of a bare name. */
 static const char *
 domain_of(const char *address)

@@ -48,6 +48,8 @@ struct facts {
 
 /* What the sender wants to be told (RFC 3461 4.1); bits, none: failure and delay. */
 enum { NOTIFY_NEVER = 1, NOTIFY_SUCCESS = 2, NOTIFY_FAILURE = 4, NOTIFY_DELAY = 8 };
+/* "never" alone, or a list of the other words with commas, in any case; 0 when one of them is wrong. */
+unsigned notify_bits(const char *words);
 
 struct envelope {
 	char id[ID_MAX];
@@ -67,6 +69,7 @@ struct envelope {
 	unsigned notify; /* NOTIFY_ bits */
 	char ret; /* 'F' full, 'H' headers: how much of the message a report returns; 0: not said */
 	char *envid; /* owned; as the caller gave it, for reports; NULL: none */
+	bool wishes_passed; /* the smarthost took notify, ret and envid over in this try: it reports success, not we */
 };
 
 void envelope_init(struct envelope *);

@@ -18,6 +18,8 @@
 
 enum { NAME_TEXT_MAX = 1024 };
 
+static const char quoted_null[] = "\"<>\""; /* as cronie 1.7.1 gives it, to no shell */
+
 /* name@domain. */
 static int
 complete(char out[ADDRESS_MAX + 1], const char *name, const struct identity *identity, struct reason *reason)
@@ -51,6 +53,8 @@ origin_sender(const struct identity *identity, const struct submission *submissi
 	if (submission->sender == NULL)
 		return default_sender(identity, sender, reason);
 	sender[0] = '\0';
+	if (strcmp(submission->sender, quoted_null) == 0)
+		return 0;
 	address_list_init(&list, submission->sender, strlen(submission->sender));
 	switch (address_next(&list, &a)) {
 	case ADDRESS_BAD:

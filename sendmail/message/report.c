@@ -166,6 +166,17 @@ write_answer(const struct writing *w, const struct reply *reply)
 	buffer_add_char(w->out, '\n');
 }
 
+static void
+write_address(const struct writing *w, const struct recipient *recipient)
+{
+	const char *meant = recipient->verdict == FAILED ? w->report->meant(recipient->address) : NULL;
+	char text[OUTSIDE_MAX];
+
+	snprintf(text, sizeof(text), "%s%s%s%s", recipient->address, meant != NULL ? " (is " : "",
+	    meant != NULL ? meant : "", meant != NULL ? " meant?)" : "");
+	add_wrapped(w->out, "    ", "    ", text);
+}
+
 /* Neighbours with the same answer share it. */
 static void
 write_recipients(const struct writing *w)
@@ -174,7 +185,7 @@ write_recipients(const struct writing *w)
 	size_t i = next_affected(w, 0), next;
 
 	for (size_t n = 0; i < w->envelope->count && n < REPORT_RECIPIENTS_MAX; n++, i = next) {
-		add_wrapped(w->out, "    ", "    ", recipients[i].address);
+		write_address(w, &recipients[i]);
 		next = next_affected(w, i + 1);
 		if (next < w->envelope->count && n + 1 < REPORT_RECIPIENTS_MAX &&
 		    same_reply(&recipients[i].reply, &recipients[next].reply))

@@ -42,6 +42,8 @@ struct report {
 	const struct envelope *envelope; /* of the message; at least one recipient has the verdict of the kind */
 	/* The meaning of a reply, and what to do about it: clauses without a full stop. */
 	void (*explain)(const struct reply *, const char **meaning, const char **cure);
+	/* The domain that a mistyped address was meant to have, NULL when there is no guess. */
+	const char *(*meant)(const char *address);
 	/* The message, with LF ends. A body NULL, or one that mail cannot carry as it is: only the header is returned.
 	 */
 	const char *header, *body;

@@ -3,8 +3,8 @@
  * whose source is the only user of libtls).
  *
  * Everything is non-blocking inside; calls that wait take a deadline in
- * milliseconds of clock_milliseconds(). Name and chain of the certificate are
- * always verified before connection_secure() succeeds.
+ * milliseconds of clock_milliseconds(). Name and chain of the certificate, or its
+ * pin, are always verified before connection_secure() succeeds.
  */
 #ifndef NETWORK_CONNECTION_H
 #define NETWORK_CONNECTION_H
@@ -58,7 +58,7 @@ enum connection_trouble {
 	CONNECTION_UNREACHABLE, /* refused, timed out, no route: every address named in the reason */
 	CONNECTION_TLS, /* handshake or certificate */
 	CONNECTION_LOST, /* end, reset, error while reading or writing */
-	CONNECTION_SYSTEM, /* CA store unreadable, no descriptor */
+	CONNECTION_SYSTEM, /* no descriptor, source_address is not of this machine */
 };
 
 struct connection;
@@ -67,7 +67,8 @@ struct connection;
 int64_t clock_milliseconds(void);
 
 /*
- * Tries all addresses in turn. NULL with trouble and a reason "host:port: cause
+ * Tries the addresses, IPv6 and IPv4 in turn, each a quarter of a second after
+ * the one before (RFC 8305). NULL with trouble and a reason "host:port: cause
  * (address), ...; cure". In plain text until connection_secure().
  */
 struct connection *connection_open(const struct connection_options *, enum connection_trouble *, struct reason *);
@@ -75,7 +76,7 @@ struct connection *connection_open(const struct connection_options *, enum conne
 void connection_close(struct connection *);
 
 /*
- * TLS handshake on the open connection with full verification for options.host.
+ * TLS handshake on the open connection with full verification for tls_name or host.
  * 0, or -1 with a reason "cause (address); cure" in the words of the
  * configuration (tls = starttls, ca_file, ...); then nothing moves any more.
  */

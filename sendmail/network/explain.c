@@ -37,6 +37,7 @@ static const struct {
 	{ EPIPE, "closed by the server" },
 	{ ECONNRESET, "reset by the server" },
 	{ ECONNABORTED, "reset by the server" },
+	{ EPROTO, "the server spoke TLS in place of plain text" },
 	{ ETIMEDOUT, "the server cannot be reached any more" },
 	{ ENETDOWN, "this machine's network is down" },
 	{ ENETUNREACH, "this machine's network is down" },
@@ -48,19 +49,48 @@ static const struct {
 #define UNKNOWN_CA "the certificate is signed by an unknown CA"
 #define ADD_CA "set ca_file to the CA's certificate, or install ca-certificates"
 
-enum { PLAIN_BEFORE = 1, CERTIFICATE = 2 };
+#define OLD_SERVER "the server has only TLS 1.0 or 1.1, which are not safe"
+#define NO_13 "the server does not speak TLS 1.3"
+#define WANTS_OURS "the server wants a client certificate"
+#define SET_OURS "set client_cert and client_key"
+#define READABLE_OURS "set client_cert and client_key to readable PEM files"
+#define REFUSES_OURS "the server does not accept our client certificate"
+#define CHECK_OURS "is client_cert the one its operator expects?"
+
+enum { CERTIFICATE = 256 };
 
 static const struct {
 	const char *text;
-	int kind; /* PLAIN_BEFORE: only after STARTTLS; CERTIFICATE: describing it helps */
+	unsigned kind; /* sum of tls_situation, where the row fits; CERTIFICATE: describing the server's helps */
 	const char *cause; /* NULL: the library's own words are the best we have */
 	const char *cure;
 } tls_rows[] = {
-	{ "wrong version number", PLAIN_BEFORE, "the server went on in plain text after STARTTLS",
+	{ "wrong version number", TLS_AFTER_PLAIN, "the server went on in plain text after STARTTLS",
 	    "it or something on the way is broken; use tls = implicit with port = 465" },
-	{ "wrong version number", 0, "the server spoke plain text", "this port wants tls = starttls" },
-	{ "protocol version", 0, "the server has only TLS 1.0 or 1.1, which are not safe", OUTDATED },
-	{ "unsupported protocol", 0, "the server has only TLS 1.0 or 1.1, which are not safe", OUTDATED },
+	{ "wrong version number", 0, "this port speaks plain text first", "set tls = starttls" },
+	{ "protocol version", TLS_ONLY_13, NO_13, "set tls_min = 1.2, or use another host" },
+	{ "unsupported protocol", TLS_ONLY_13, NO_13, "set tls_min = 1.2, or use another host" },
+	{ "protocol version", 0, OLD_SERVER, OUTDATED },
+	{ "unsupported protocol", 0, OLD_SERVER, OUTDATED },
+	{ "certificate required", 0, WANTS_OURS, SET_OURS },
+	{ "alert bad certificate", TLS_SHOWED, REFUSES_OURS, CHECK_OURS },
+	{ "alert bad certificate", 0, WANTS_OURS, SET_OURS },
+	{ "alert certificate expired", 0, "the client certificate has expired", "renew client_cert" },
+	{ "alert certificate revoked", 0, "the client certificate was revoked", "renew client_cert and client_key" },
+	{ "alert certificate unknown", TLS_SHOWED, REFUSES_OURS, CHECK_OURS },
+	{ "alert unsupported certificate", TLS_SHOWED, REFUSES_OURS, CHECK_OURS },
+	{ "alert unknown ca", TLS_SHOWED, REFUSES_OURS, CHECK_OURS },
+	{ "alert decrypt error", TLS_SHOWED, REFUSES_OURS, CHECK_OURS },
+	{ "alert access denied", TLS_SHOWED, REFUSES_OURS, CHECK_OURS },
+	{ "alert handshake failure", TLS_ANSWERED | TLS_SHOWED, REFUSES_OURS, CHECK_OURS },
+	{ "alert handshake failure", TLS_ANSWERED, WANTS_OURS, SET_OURS },
+	{ "failed to open certificate file", 0, NULL, READABLE_OURS },
+	{ "failed to open key file", 0, NULL, READABLE_OURS },
+	{ "failed to load certificate", 0, "client_cert holds no certificate", READABLE_OURS },
+	{ "failed to read private key", 0, "client_key holds no key, or one with a passphrase", READABLE_OURS },
+	{ "failed to load private key", 0, "client_key is not the key of client_cert",
+	    "set both to files of one pair" },
+	{ "key mismatch", 0, "client_key is not the key of client_cert", "set both to files of one pair" },
 	{ "certificate in certificate chain", CERTIFICATE, UNKNOWN_CA, ADD_CA },
 	{ "unable to get local issuer", CERTIFICATE, UNKNOWN_CA, ADD_CA },
 	{ "unable to get issuer", CERTIFICATE, UNKNOWN_CA, ADD_CA },
@@ -73,7 +103,11 @@ static const struct {
 	    "the server's operator must renew it; also check this machine's clock" },
 	{ "not yet valid", CERTIFICATE, "the certificate is not yet valid", "check this machine's clock" },
 	{ "not present in server certificate", CERTIFICATE, "the certificate is for other names",
-	    "set host to a name the certificate has" },
+	    "set host or tls_name to a name the certificate has" },
+	{ "NUL byte in", CERTIFICATE, "the certificate has a name with a NUL in it", REPLACE },
+	{ "revoked cert", CERTIFICATE, "the certificate was revoked", REPLACE },
+	{ "ocsp verify failed", CERTIFICATE, "the server's OCSP answer for its certificate is not valid", REPLACE },
+	{ "OCSP URLs", CERTIFICATE, "the server's OCSP answer for its certificate is not valid", REPLACE },
 	{ "certificate revoked", CERTIFICATE, "the certificate was revoked", REPLACE },
 	{ "certificate purpose", CERTIFICATE, "the certificate is not made for servers", REPLACE },
 	{ "too weak", CERTIFICATE, "the certificate's key or signature is too weak", REPLACE },
@@ -84,8 +118,6 @@ static const struct {
 	{ "certificate verification failed", CERTIFICATE, NULL, REPLACE },
 	{ "verify memory setup", 0, "no usable certificate in the CA file",
 	    "it must hold CA certificates in PEM form" },
-	{ "certificate required", 0, "the server wants a client certificate",
-	    "logins by certificate are not supported; use another host or port" },
 	{ "handshake failure", 0, "no common cipher", OUTDATED },
 	{ "dh key too small", 0, "the server's key exchange is too weak", OUTDATED },
 	{ "unsafe legacy renegotiation", 0, "the server's TLS is not safe", OUTDATED },
@@ -127,17 +159,17 @@ explain_connect(int error, bool unix_socket)
 }
 
 struct explanation
-explain_tls(const char *text, bool starttls)
+explain_tls(const char *text, unsigned situation)
 {
 	struct explanation result;
 
 	if (text == NULL)
 		text = "TLS failed";
 	for (size_t i = 0; i < ROWS(tls_rows); i++) {
-		if (strstr(text, tls_rows[i].text) == NULL || (tls_rows[i].kind == PLAIN_BEFORE && !starttls))
+		if (strstr(text, tls_rows[i].text) == NULL || (tls_rows[i].kind & ~CERTIFICATE & ~situation) != 0)
 			continue;
 		result = explain(tls_rows[i].cure, "%s", tls_rows[i].cause != NULL ? tls_rows[i].cause : text);
-		result.certificate = tls_rows[i].kind == CERTIFICATE;
+		result.certificate = (tls_rows[i].kind & CERTIFICATE) != 0;
 		return result;
 	}
 	return explain("check host, port and tls", "%s", text);

@@ -9,7 +9,7 @@
 
 #include "network/connection.h"
 
-enum { ENDPOINTS_MAX = 16, ENDPOINT_TEXT = 128 };
+enum { ENDPOINTS_MAX = 16, ENDPOINT_TEXT = 128, LOOKUP_SECONDS = 9 };
 
 /* A socket address and its printable form, "192.0.2.1" or "/run/x.sock". */
 struct endpoint {
@@ -25,10 +25,14 @@ struct endpoints {
 };
 
 /*
- * Finds the endpoints of a name, a numeric address (never asks DNS) or a socket
- * path. CONNECTION_OK with at least one, or the trouble with its reason. Dead
- * name servers cost a few seconds, not the resolver's usual 20 and more.
+ * Finds the endpoints of options.host (a name, a numeric address, which never
+ * asks DNS, or a socket path) and options.port, of options.family and that of
+ * options.source_address; IPv6 and IPv4 alternate, in the resolver's order.
+ * CONNECTION_OK with at least one, or the trouble with its reason. Ends by the
+ * deadline (of clock_milliseconds()), within LOOKUP_SECONDS whatever the name
+ * servers do, and with the caller's patience.
  */
-enum connection_trouble resolve(const char *host, const char *port, struct endpoints *, struct reason *);
+enum connection_trouble
+resolve(const struct connection_options *, int64_t deadline, struct endpoints *, struct reason *);
 
 #endif

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <tls.h>
@@ -24,13 +25,21 @@
 
 /* Forward secrecy and AEAD only; the libraries' own defaults differ. TLS 1.3 has its own list. */
 #define CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:DHE+CHACHA20:!aNULL"
+/* Keys and signatures of less than 112 bits are refused; an old LibreSSL does not know the word. */
+#define STRENGTH ":@SECLEVEL=2"
 /* A folder of CAs by hash costs one file per connection; a bundle file is parsed whole, nine tenths of a short run. */
 #define SYSTEM_CA_PATH "/etc/ssl/certs"
 
+/* An alert alone has 7 bytes; a server that took up the handshake has sent many more. */
+enum { ALERT_LENGTH = 7 };
 enum { SUBJECT_MAX = 256, DATE_LENGTH = sizeof("-2147483648-01-01") };
 
 struct tls_session {
 	struct tls *context;
+	const struct connection_options *options;
+	bool verify;
+	bool after_plain;
+	size_t received;
 	int fd;
 	int error; /* errno of the first recv() or send() that failed in this step */
 	bool ended; /* recv() met the end of the stream in this step */
@@ -53,6 +62,7 @@ receive(struct tls *context, void *bytes, size_t size, void *argument)
 	(void)context;
 	if (n >= 0) {
 		s->ended = n == 0;
+		s->received += (size_t)n;
 		return n;
 	}
 	if (errno == EAGAIN || errno == EINTR)
@@ -123,20 +133,61 @@ choose_authorities(struct tls_config *config, const struct connection_options *o
 }
 
 static int
+choose_algorithms(struct tls_config *config, const struct connection_options *options, struct explanation *why)
+{
+	uint32_t protocols = TLS_PROTOCOL_TLSv1_3 | (options->tls_min < 13 ? TLS_PROTOCOL_TLSv1_2 : 0);
+
+	if (tls_config_set_protocols(config, protocols) == 0 &&
+	    (tls_config_set_ciphers(config, CIPHERS STRENGTH) == 0 || tls_config_set_ciphers(config, CIPHERS) == 0))
+		return 0;
+	*why = explain("update libtls", "%s", tls_config_error(config));
+	return -1;
+}
+
+static int
+show_certificate(struct tls_config *config, const struct connection_options *options, struct explanation *why)
+{
+	if (options->client_cert == NULL && options->client_key == NULL)
+		return 0;
+	if (options->client_cert == NULL || options->client_key == NULL)
+		*why = explain(
+		    "set both client_cert and client_key", "half of a client certificate and its key is missing");
+	else if (tls_config_set_keypair_file(config, options->client_cert, options->client_key) == 0)
+		return 0;
+	else
+		*why = explain_tls(tls_config_error(config), 0);
+	return -1;
+}
+
+static int
 configure(struct tls_config *config, const struct connection_options *options, bool verify, struct explanation *why)
 {
-	if (tls_config_set_protocols(config, TLS_PROTOCOL_TLSv1_2 | TLS_PROTOCOL_TLSv1_3) != 0 ||
-	    tls_config_set_ciphers(config, CIPHERS) != 0) {
-		*why = explain("update libtls", "%s", tls_config_error(config));
+	if (choose_algorithms(config, options, why) != 0)
 		return -1;
-	}
-	if (!verify) {
+	/* Nothing passes before check_pins() has compared; or nothing passes at all. */
+	if (!verify || options->pin_count > 0) {
 		tls_config_insecure_noverifycert(config);
 		tls_config_insecure_noverifyname(config);
-		return 0;
+		return verify ? show_certificate(config, options, why) : 0;
 	}
 	tls_config_verify(config);
-	return choose_authorities(config, options, why);
+	return show_certificate(config, options, why) != 0 ? -1 : choose_authorities(config, options, why);
+}
+
+static const char *
+server_name(const struct connection_options *options)
+{
+	return options->tls_name != NULL ? options->tls_name : options->host;
+}
+
+static struct explanation
+explain_failure(const struct tls_session *s)
+{
+	unsigned situation = (s->after_plain ? TLS_AFTER_PLAIN : 0) | (s->received > ALERT_LENGTH ? TLS_ANSWERED : 0) |
+			     (s->options->client_cert != NULL ? TLS_SHOWED : 0) |
+			     (s->options->tls_min >= 13 ? TLS_ONLY_13 : 0);
+
+	return explain_tls(tls_error(s->context), situation);
 }
 
 struct tls_session *
@@ -147,17 +198,19 @@ tls_session_new(int fd, const struct connection_options *options, bool verify, s
 	bool good = false;
 
 	s->fd = fd;
+	s->options = options;
+	s->verify = verify;
 	s->context = config != NULL ? tls_client() : NULL;
 	if (s->context == NULL)
 		*why = explain("is there enough memory?", "TLS cannot be set up");
-	else if (options->host[0] == '/')
-		*why = explain("set tls = none", "a local socket has no name to verify");
+	else if (server_name(options)[0] == '/')
+		*why = explain("set tls = none, or tls_name", "a local socket has no name to verify");
 	else if (configure(config, options, verify, why) == 0) {
 		/* No byte is sent yet, but here the CA file is parsed. */
 		good = tls_configure(s->context, config) == 0 &&
-		       tls_connect_cbs(s->context, receive, transmit, s, options->host) == 0;
+		       tls_connect_cbs(s->context, receive, transmit, s, server_name(options)) == 0;
 		if (!good)
-			*why = explain_tls(tls_error(s->context), false);
+			*why = explain_failure(s);
 	}
 	tls_config_free(config);
 	if (good)
@@ -197,22 +250,57 @@ waits(ssize_t result, short *events)
 	return true;
 }
 
+/* The server's certificate as libtls names it, "SHA256:" and hex digits, is a pin already. */
+static bool
+is_pinned(const struct connection_options *options, const char *hash)
+{
+	for (size_t i = 0; i < options->pin_count; i++)
+		if (strcasecmp(options->pins[i], hash) == 0)
+			return true;
+	return false;
+}
+
+/* 0: one of the pins, if there are any, is that of the server's certificate or of its key. */
+static int
+check_pins(const struct tls_session *s, struct explanation *why)
+{
+	const char *hash = tls_peer_cert_hash(s->context);
+	char key[FINGERPRINT_SIZE];
+	size_t length;
+	const uint8_t *chain = tls_peer_cert_chain_pem(s->context, &length);
+
+	if (!s->verify || s->options->pin_count == 0)
+		return 0;
+	if (hash == NULL || chain == NULL || !certificate_key_hash(key, chain, length)) {
+		*why = explain("use another host", "the server showed no certificate to compare with pin");
+		return -1;
+	}
+	if (is_pinned(s->options, hash) || is_pinned(s->options, key))
+		return 0;
+	*why = explain("ask its operator before you set one of these",
+	    "the server is not the one that pin names; its key has pin = %s, its certificate sha256:%s", key,
+	    hash + strlen("SHA256:"));
+	why->certificate = true;
+	return -1;
+}
+
 int
-tls_session_handshake(struct tls_session *s, bool starttls, short *events, struct explanation *why)
+tls_session_handshake(struct tls_session *s, bool after_plain, short *events, struct explanation *why)
 {
 	int result;
 
 	start_step(s);
+	s->after_plain = after_plain;
 	result = tls_handshake(s->context);
 	if (result == 0)
-		return 1;
+		return check_pins(s, why) == 0 ? 1 : -1;
 	if (waits(result, events))
 		return 0;
 	if (s->ended || s->error != 0)
 		*why = explain("is this port meant for TLS, and may this machine use it?",
 		    "%s during the TLS handshake", explain_lost(s->error).cause);
 	else
-		*why = explain_tls(tls_error(s->context), starttls);
+		*why = explain_failure(s);
 	return -1;
 }
 
@@ -223,7 +311,7 @@ lose(const struct tls_session *s, ssize_t result, struct explanation *why)
 	if (result == 0 || s->ended || s->error != 0)
 		*why = explain_lost(s->error);
 	else
-		*why = explain_tls(tls_error(s->context), false);
+		*why = explain_failure(s);
 	return -1;
 }
 

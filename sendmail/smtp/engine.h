@@ -100,7 +100,8 @@ struct smtp {
 	struct reply_parser parser;
 	struct capabilities server;
 	struct login login;
-	struct buffer secret; /* what was said last in it, in base64 */
+	bool cancelled; /* '*' was said */
+	struct buffer secrets; /* how all begins that no reply may quote; see auth.c */
 	struct transaction mail;
 	uint64_t mails; /* MAIL commands sent */
 	struct buffer line; /* the command being formatted */
@@ -137,6 +138,10 @@ bool form_sendable(const char *address, bool utf8);
 void form_refuse(const struct smtp *, struct envelope *);
 /* Decides what becomes of the message in the transaction that begins; its OPEN recipients stand. */
 void form_decide(struct smtp *);
+/* True when the server takes what the sender wants of reports (RFC 3461). */
+bool form_passes_wishes(const struct smtp *);
+/* Appends the parameters of RCPT to the line. */
+void form_wishes(struct smtp *, const char *address);
 /* Appends the parameters of MAIL to the line. */
 void form_parameters(struct smtp *);
 

@@ -1,92 +1,141 @@
 /*
- * The enhanced code says more than the code, so a reply that has one is looked
- * up by it alone. The first row that fits counts: the most specific stand first.
+ * Finds the row that explains a reply: three lists, asked one after the other,
+ * the first row that fits. So what is more specific stands first, and nothing
+ * is weighed.
  */
 #include "smtp/explain.h"
 
-#include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/encode.h"
 
-static const struct refusal refusals[] = {
-	{ "5.1.2", 0, REFUSAL_MAILBOX, "the domain does not exist or takes no mail", "check the address behind the @" },
-	{ "5.1.3", 0, REFUSAL_MAILBOX, "the address is not written correctly", "check the address" },
-	{ "5.1.6", 0, REFUSAL_MAILBOX, "the mailbox has moved", "ask the recipient for the new address" },
-	{ "5.1.7", 0, REFUSAL_SENDER, "the smarthost does not accept the sender's address",
-	    "set from in [smarthost] to an address that it accepts" },
-	{ "5.1.8", 0, REFUSAL_SENDER, "the smarthost does not accept the sender's domain",
-	    "set from in [smarthost] to an address that it accepts" },
-	{ "5.1.10", 0, REFUSAL_MAILBOX, "the domain takes no mail", "check the address behind the @" },
-	{ "5.1.", 0, REFUSAL_MAILBOX, "there is no such mailbox", "check the address" },
-	{ "5.2.1", 0, REFUSAL_FULL, "the mailbox is disabled", "reach the recipient in another way" },
-	{ "5.2.2", 0, REFUSAL_FULL, "the mailbox is full", "send again later, or reach the recipient in another way" },
-	{ "5.2.3", 0, REFUSAL_SIZE, "the message is larger than the mailbox takes", "send a smaller message" },
-	{ "5.3.4", 0, REFUSAL_SIZE, "the message is larger than the server takes", "send a smaller message" },
-	{ "5.7.23", 0, REFUSAL_POLICY, "the SPF record of the sender's domain does not allow this smarthost",
-	    "add the smarthost to that record" },
-	{ "5.7.26", 0, REFUSAL_POLICY, "the mail is not authenticated for the sender's domain (SPF, DKIM, DMARC)",
-	    "set that domain's DNS records as the provider says" },
-	{ "5.7.", 0, REFUSAL_POLICY, "a policy of the smarthost or of the recipient's provider forbids it",
-	    "check the sender's address and what the account may send" },
-	{ "5.", 0, REFUSAL_OTHER, "the server refused it", "ask the provider" },
-	{ "4.2.2", 0, REFUSAL_FULL, "the mailbox is full", "send again later, or reach the recipient in another way" },
-	{ "4.7.", 0, REFUSAL_POLICY, "the server takes mail from this sender only later, or more slowly",
-	    "send again later" },
-	{ "4.", 0, REFUSAL_OTHER, "the server could not take it at that time", "send again later" },
-	{ "", 550, REFUSAL_MAILBOX, "there is no such mailbox, or a policy forbids it", "check the address" },
-	{ "", 551, REFUSAL_MAILBOX, "the mailbox is elsewhere", "check the address" },
-	{ "", 552, REFUSAL_SIZE, "the message is too large, or the mailbox is full", "send a smaller message" },
-	{ "", 553, REFUSAL_MAILBOX, "the server does not take this address", "check the address" },
-	{ "", 5, REFUSAL_OTHER, "the server refused it", "ask the provider" },
-	{ "", 4, REFUSAL_OTHER, "the server could not take it at that time", "send again later" },
-};
+static const struct refusal *const lists[] = { refusals_by_provider, refusals_by_text, refusals_by_code };
 
 /* No server said anything: the reply's text is cause and cure already. */
-static const struct refusal unasked = { "", 0, REFUSAL_OTHER, "the mail could not be handed to the smarthost",
-	"ask whoever runs this machine" };
+static const struct refusal unasked = { .class = REFUSAL_OTHER,
+	.meaning = "the mail could not be handed to the smarthost",
+	.cure = "ask whoever runs this machine" };
+
+/* True when the text holds one of the patterns. */
+static bool
+says(const char *patterns, const char *text)
+{
+	char pattern[REFUSAL_TEXT_MAX + 3];
+
+	for (;;) {
+		size_t n = strcspn(patterns, "|");
+
+		snprintf(pattern, sizeof(pattern), "*%.*s*", (int)n, patterns);
+		if (matches(pattern, text))
+			return true;
+		if (patterns[n] == '\0')
+			return false;
+		patterns += n + 1;
+	}
+}
 
 static bool
-fits(const struct refusal *row, const struct reply *reply)
+fits_enhanced(const char *wanted, const char *enhanced)
 {
-	size_t length = strlen(row->enhanced);
+	size_t length;
 
+	if (wanted == NULL)
+		return true;
+	length = strlen(wanted);
 	if (length == 0)
-		return reply->enhanced[0] == '\0' && (row->code == reply->code || row->code == reply->code / 100);
-	return strncmp(row->enhanced, reply->enhanced, length) == 0 &&
-	       (row->enhanced[length - 1] == '.' || reply->enhanced[length] == '\0');
+		return enhanced[0] == '\0';
+	return strncmp(wanted, enhanced, length) == 0 && (wanted[length - 1] == '.' || enhanced[length] == '\0');
+}
+
+/* A row with words of its own needs to know neither the provider nor which step after the login it was. */
+static bool
+fits_place(const struct refusal *row, const char *provider, enum smtp_step step)
+{
+	bool told = row->text != NULL;
+	bool here = row->steps == 0 || (row->steps & 1U << step) != 0 ||
+		    (told && step == STEP_ANY && (row->steps & AT_MESSAGE) != 0);
+	bool his = row->provider == NULL || (provider != NULL ? says(row->provider, provider) : told);
+
+	return here && his;
+}
+
+static bool
+fits(const struct refusal *row, const char *provider, enum smtp_step step, const struct reply *reply)
+{
+	return (row->code == 0 || row->code == reply->code || row->code == reply->code / 100) &&
+	       fits_enhanced(row->enhanced, reply->enhanced) && fits_place(row, provider, step) &&
+	       (row->text == NULL || says(row->text, reply->text));
+}
+
+/* RFC 4954 section 6: no other command is answered so. */
+static bool
+is_of_login(int code)
+{
+	return code == 525 || code == 534 || code == 535 || code == 538;
 }
 
 const struct refusal *
-explain_reply(const struct reply *reply)
+explain_reply(const char *provider, enum smtp_step step, const struct reply *reply)
 {
-	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++)
-		if (fits(&refusals[i], reply))
-			return &refusals[i];
+	if (step == STEP_ANY && is_of_login(reply->code))
+		step = STEP_AUTH;
+	for (size_t i = 0; reply->code != 0 && i < sizeof(lists) / sizeof(lists[0]); i++)
+		for (const struct refusal *row = lists[i]; row->meaning != NULL; row++)
+			if (fits(row, provider, step, reply))
+				return row;
 	return &unasked;
 }
 
-bool
-reply_is_account_limit(const struct reply *reply)
+enum verdict
+refusal_verdict(const struct refusal *row, const struct reply *reply)
 {
-	/* Never "quota" alone: that is the recipient's full mailbox. */
-	static const char *const phrases[] = {
-		"*daily*limit*",
-		"*daily*quota*",
-		"*hourly*limit*",
-		"*monthly*limit*",
-		"*sending*limit*",
-		"*sending*quota*",
-		"*sending rate*",
-		"*messages per day*",
-		"*messages per hour*",
-		"*rate limit*",
-		"*out of credits*",
-		"*not enough credits*",
-	};
+	if (reply->code < 400)
+		return DELIVERED;
+	return row->action != ACTION_BY_CODE || reply->code < 500 ? DEFERRED : FAILED;
+}
 
-	for (size_t i = 0; i < sizeof(phrases) / sizeof(phrases[0]); i++)
-		if (reply->code >= 400 && matches(phrases[i], reply->text))
-			return true;
-	return false;
+const char *
+refusal_outcome(const struct refusal *row, enum smtp_step step, const struct reply *reply)
+{
+	bool opening = step != STEP_ANY && step < STEP_MAIL;
+
+	if (reply->code < 400)
+		return "goes on";
+	if (opening || reply->code == 421 || row->action == ACTION_PAUSE)
+		return "keeps all mail for this smarthost and asks it again after a pause";
+	if (row->action == ACTION_SPLIT)
+		return "names the other recipients in a further transaction";
+	if (refusal_verdict(row, reply) == DEFERRED)
+		return "keeps the message and tries again later";
+	return "gives the message up for this recipient and tells the sender";
+}
+
+static const struct {
+	const char *name;
+	enum smtp_step step;
+} names[] = {
+	{ "greeting", STEP_GREETING },
+	{ "EHLO", STEP_EHLO },
+	{ "HELO", STEP_EHLO },
+	{ "STARTTLS", STEP_STARTTLS },
+	{ "AUTH", STEP_AUTH },
+	{ "MAIL FROM", STEP_MAIL },
+	{ "RCPT TO", STEP_RCPT },
+	{ "DATA", STEP_DATA },
+	{ "BDAT", STEP_END },
+	{ "message", STEP_END },
+	{ "end of message", STEP_END },
+};
+
+enum smtp_step
+step_named(const char *name)
+{
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		size_t word = strcspn(names[i].name, " ");
+
+		if (same_text(names[i].name, strlen(names[i].name), name) || same_text(names[i].name, word, name))
+			return names[i].step;
+	}
+	return STEP_ANY;
 }

@@ -23,6 +23,7 @@ enum {
 	LOGIN_LINE_MAX = 12288, /* RFC 4954 section 4 */
 	TRACE_MAX = 2048,
 	FIRST_ROOM = 16,
+	SECRETS_MAX = 1024,
 };
 
 static void answer_greeting(struct smtp *, const struct command *, const struct reply *);
@@ -58,7 +59,8 @@ smtp_new(const struct smtp_options *options)
 	s->options = options;
 	reply_init(&s->parser);
 	buffer_init(&s->line, LOGIN_LINE_MAX);
-	buffer_init(&s->secret, LOGIN_LINE_MAX);
+	buffer_init(&s->secrets, SECRETS_MAX);
+	login_init(&s->login, options);
 	buffer_init(&s->chunk, CHUNK_MAX);
 	buffer_init(&s->output, OUTPUT_MAX);
 	smtp_expect(s, VERB_GREETING, 0);
@@ -74,7 +76,8 @@ smtp_free(struct smtp *s)
 	free(s->pending.ring);
 	reply_free(&s->parser);
 	buffer_free(&s->line);
-	buffer_free(&s->secret);
+	buffer_free(&s->secrets);
+	login_free(&s->login);
 	buffer_free(&s->chunk);
 	buffer_free(&s->output);
 	free(s);
@@ -251,7 +254,7 @@ prepare(struct smtp *s)
 	if (s->options->tls == SMTP_TLS_STARTTLS && !s->secure) {
 		buffer_add_string(&s->line, "STARTTLS");
 		smtp_command(s, VERB_STARTTLS, 0);
-	} else if (s->options->user != NULL) {
+	} else if (login_wanted(s->options)) {
 		auth_begin(s);
 	} else
 		s->phase = PHASE_READY;
@@ -260,7 +263,7 @@ prepare(struct smtp *s)
 static bool
 needs_extensions(const struct smtp *s)
 {
-	return s->options->user != NULL || (s->options->tls == SMTP_TLS_STARTTLS && !s->secure);
+	return login_wanted(s->options) || (s->options->tls == SMTP_TLS_STARTTLS && !s->secure);
 }
 
 static void

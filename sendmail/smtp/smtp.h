@@ -44,8 +44,12 @@ struct smtp_options {
 	const char *password; /* with user; NULL: none */
 	const char *token; /* OAuth access token, with user; NULL: none */
 	bool certificate; /* a client certificate is shown: EXTERNAL is possible */
-	const char *nonce; /* for SCRAM and DIGEST-MD5: printable, no comma, unforeseeable, new for each session */
-	const char *host, *port; /* for OAUTHBEARER and DIGEST-MD5 */
+	/*
+	 * For SCRAM and DIGEST-MD5, which are not possible without (NULL): 16 to 64
+	 * printable characters, no comma, no quote, unforeseeable, new for each session.
+	 */
+	const char *nonce;
+	const char *host, *port; /* told in OAUTHBEARER, host also in DIGEST-MD5; NULL: left out, or localhost */
 	unsigned mechanisms;
 	const char *provider; /* of the preset, for explain.h; NULL: not known */
 	uint64_t max_size; /* bytes of a message that the smarthost takes, whatever it says; 0: what it says */

@@ -18,6 +18,10 @@
 #include "smtp/engine.h"
 #include "smtp/explain.h"
 
+enum { MEGABYTE = 1000000 };
+
+static const double ATTACHED = 1.37; /* bytes that base64 and its line ends make of one */
+
 static void
 set_fate(struct transaction *t, size_t i, enum fate fate)
 {
@@ -34,10 +38,39 @@ close_recipient(struct transaction *t, size_t i, enum verdict verdict, const str
 	t->envelope->recipients[i].reply = *reply;
 }
 
-static enum verdict
-verdict_of(const struct reply *reply)
+/* What a refusal of the step that is answered now means. */
+static const struct refusal *
+explain(const struct smtp *s, const struct reply *reply)
 {
-	return reply->code < 400 ? DELIVERED : reply->code < 500 ? DEFERRED : FAILED;
+	return explain_reply(s->options->provider, step_named(smtp_step_name(s)), reply);
+}
+
+static enum verdict
+verdict_of(const struct smtp *s, const struct reply *reply)
+{
+	return refusal_verdict(explain(s, reply), reply);
+}
+
+/*
+ * A refusal that is not about this message: we are not, or no longer, logged in
+ * (RFC 4954 section 6), or the account may not send now. Ends the session.
+ */
+static bool
+is_about_us(struct smtp *s, const struct reply *reply)
+{
+	const struct refusal *refusal = explain(s, reply);
+
+	if (reply->code < 400 || refusal->action != ACTION_PAUSE)
+		return false;
+	smtp_fail(s, refusal->class == REFUSAL_LOGIN ? SMTP_LOGIN : SMTP_ACCOUNT, reply);
+	return true;
+}
+
+/* RFC 5321 4.5.3.1.10: 552 may stand for 452; words or an enhanced code tell whether this is meant. */
+static bool
+too_many(const struct smtp *s, const struct reply *reply)
+{
+	return reply->code >= 400 && explain(s, reply)->action == ACTION_SPLIT;
 }
 
 static bool
@@ -123,8 +156,10 @@ mail_abandon(struct smtp *s, enum smtp_trouble trouble, const struct reply *why)
 void
 mail_refuse(struct smtp *s, const struct reply *reply)
 {
+	if (is_about_us(s, reply))
+		return;
 	close_waiting(&s->mail, reply->text);
-	close_all(&s->mail, verdict_of(reply), reply);
+	close_all(&s->mail, verdict_of(s, reply), reply);
 	mail_end(s);
 }
 
@@ -236,6 +271,7 @@ next_is_recipient(struct smtp *s)
 		if (t->fates[i] != OPEN)
 			continue;
 		buffer_format(&s->line, "RCPT TO:<%s>", address);
+		form_wishes(s, address);
 		if (form_sendable(address, t->utf8) && smtp_command(s, VERB_RCPT, i))
 			return true;
 		buffer_clear(&s->line);
@@ -327,13 +363,20 @@ mail_advance(struct smtp *s)
 static bool
 fits(const struct smtp *s, struct envelope *envelope)
 {
+	uint64_t size = envelope->facts.size, limit = stricter(s->options->max_size, s->server.size);
 	char text[REPLY_TEXT_MAX];
 	struct reply refused;
 
-	if (s->server.size == 0 || envelope->facts.size <= s->server.size)
+	if (limit == 0 || size <= limit)
 		return true;
-	snprintf(text, sizeof(text), "message of %llu bytes is larger than the %llu bytes the smarthost accepts",
-	    (unsigned long long)envelope->facts.size, (unsigned long long)s->server.size);
+	if (limit < MEGABYTE)
+		snprintf(text, sizeof(text),
+		    "message of %llu bytes is larger than the %llu bytes the smarthost accepts",
+		    (unsigned long long)size, (unsigned long long)limit);
+	else
+		snprintf(text, sizeof(text),
+		    "%.1f MB encoded > %.1f MB that the smarthost accepts: about %.0f MB of files fit",
+		    (double)size / MEGABYTE, (double)limit / MEGABYTE, (double)limit / MEGABYTE / ATTACHED);
 	reply_set(&refused, 552, "5.3.4", text);
 	envelope_settle(envelope, FAILED, &refused);
 	return false;
@@ -347,6 +390,7 @@ smtp_mail(struct smtp *s, struct envelope *envelope)
 	if ((smtp_want(s) & SMTP_IDLE) == 0 || !fits(s, envelope))
 		return;
 	form_refuse(s, envelope);
+	envelope->wishes_passed = form_passes_wishes(s);
 	*t = (struct transaction){ .envelope = envelope, .tally[CLOSED] = envelope->count };
 	t->fates = allocate(envelope->count, 1);
 	for (size_t i = 0; i < envelope->count; i++) {
@@ -430,21 +474,6 @@ answer_reset(struct smtp *s, const struct command *c, const struct reply *reply)
 		smtp_fail(s, SMTP_REFUSED, reply);
 }
 
-/*
- * A refusal that is not about this message: we are not, or no longer, logged in
- * (RFC 4954 section 6), or the account may send no more. Ends the session.
- */
-static bool
-is_about_us(struct smtp *s, const struct reply *reply)
-{
-	bool login = reply->code == 530 || reply->code == 535 || reply->code == 538;
-
-	if (!login && !reply_is_account_limit(reply))
-		return false;
-	smtp_fail(s, login ? SMTP_LOGIN : SMTP_ACCOUNT, reply);
-	return true;
-}
-
 void
 answer_mail(struct smtp *s, const struct command *c, const struct reply *reply)
 {
@@ -453,15 +482,7 @@ answer_mail(struct smtp *s, const struct command *c, const struct reply *reply)
 	if (reply->code < 400)
 		s->unclean = true;
 	else
-		close_all(c->transaction, verdict_of(reply), reply);
-}
-
-/* RFC 5321 4.5.3.1.10: 552 may stand for 452; an enhanced code tells whether this is meant. */
-static bool
-too_many(const struct reply *reply)
-{
-	return (reply->code == 452 || reply->code == 552) &&
-	       (reply->enhanced[0] == '\0' || strcmp(reply->enhanced + 1, ".5.3") == 0);
+		close_all(c->transaction, verdict_of(s, reply), reply);
 }
 
 /* The server takes no more of them at once, and is asked for no more from now on. */
@@ -484,10 +505,10 @@ answer_recipient(struct smtp *s, const struct command *c, const struct reply *re
 		return;
 	if (reply->code < 400) {
 		set_fate(t, c->recipient, ACCEPTED);
-	} else if (too_many(reply)) {
+	} else if (too_many(s, reply)) {
 		put_off(s, t, c->recipient, reply);
 	} else
-		close_recipient(t, c->recipient, verdict_of(reply), reply);
+		close_recipient(t, c->recipient, verdict_of(s, reply), reply);
 }
 
 /* RFC 2920 3.1: a go-ahead nobody needs any more is answered by an empty message. */
@@ -496,8 +517,10 @@ answer_data(struct smtp *s, const struct command *c, const struct reply *reply)
 {
 	struct transaction *t = c->transaction;
 
+	if (is_about_us(s, reply))
+		return;
 	if (reply->code >= 400) {
-		close_all(t, verdict_of(reply), reply);
+		close_all(t, verdict_of(s, reply), reply);
 		t->stage = STAGE_SENT;
 	} else if (reply->code != 354) {
 		smtp_protocol(s, "an answer that does not fit", reply);
@@ -512,7 +535,7 @@ answer_end(struct smtp *s, const struct command *c, const struct reply *reply)
 {
 	if (is_about_us(s, reply))
 		return;
-	close_all(c->transaction, verdict_of(reply), reply);
+	close_all(c->transaction, verdict_of(s, reply), reply);
 	/* The dot always ends a transaction, a refused chunk never (RFC 3030 section 2). */
 	s->unclean = c->verb == VERB_LAST_CHUNK && reply->code >= 400;
 }
@@ -520,7 +543,6 @@ answer_end(struct smtp *s, const struct command *c, const struct reply *reply)
 void
 answer_chunk(struct smtp *s, const struct command *c, const struct reply *reply)
 {
-	(void)s;
-	if (reply->code >= 400)
-		close_all(c->transaction, verdict_of(reply), reply);
+	if (reply->code >= 400 && !is_about_us(s, reply))
+		close_all(c->transaction, verdict_of(s, reply), reply);
 }

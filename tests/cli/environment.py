@@ -1,10 +1,14 @@
 #!/usr/bin/env python3
 """Whatever a caller hands down: closed descriptors, ignored signals, no passwd entry, an odd environment."""
+import fcntl
 import os
+import pty
 import resource
 import shutil
 import signal
 import subprocess
+import tempfile
+import time
 
 from lab import *
 
@@ -134,6 +138,149 @@ def secrets_of_a_running_process(lab):
     for name in ('cmdline', 'environ'):
         with open(f'/proc/{process.pid}/{name}', 'rb') as shown:
             ok(b'Geheim!77' not in shown.read(), f'not in {name}')
+
+
+DIALOGUE = (b'EHLO x\r\nMAIL FROM:<a@y.test>\r\nRCPT TO:<bob@x.test>\r\nDATA\r\n' + MAIL.replace(b'\n', b'\r\n') +
+            b'.\r\nQUIT\r\n')
+
+
+@test
+def closed_descriptors_in_a_dialogue(lab):
+    host = lab.smarthost()
+    lab.config(host)
+    path = lab.path / 'dialogue'
+    path.write_bytes(DIALOGUE)
+    for closing in ('1>&-', '2>&-', '1>&- 2>&-'):
+        done = subprocess.run(['sh', '-c', f'exec "$0" -bs {closing} <"$1"', lab.program(), path], env=lab.environment(),
+                              stdout=subprocess.DEVNULL, check=False)
+        is_(done.returncode, 0, f'-bs {closing}')
+    done = subprocess.run(['sh', '-c', 'exec "$0" -bs 0<&-', lab.program()], env=lab.environment(), capture_output=True,
+                          check=False)
+    is_((done.returncode, done.stdout[:4], done.stderr), (0, b'220 ', b''), '-bs 0<&-: the end of input')
+    is_([m.body for m in host.messages()], [b'hello\r\n'] * 3, 'all arrived')
+
+
+@test
+def signals_in_a_dialogue(lab):
+    host = lab.smarthost()
+    lab.config(host)
+
+    def odd():
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 32))
+        os.umask(0o777)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (16, 16))
+    for argv in (['-bs'], ['-bs', '-odb']):
+        got = lab.sendmail(*argv, stdin=DIALOGUE, preexec_fn=odd)
+        is_((got.status, got.out.count(b'queued as'), got.err), (0, 1, b''), ' '.join(argv))
+    is_(len(host.messages(2)), 2, 'both arrived')
+
+
+@test
+def stdin_of_any_kind(lab):
+    """A file without a name (at, cron), at its beginning or not; a terminal; a socket; one that never blocks."""
+    host = lab.smarthost()
+    lab.config(host)
+    with tempfile.TemporaryFile() as file:
+        file.write(b'not this\n' + MAIL)
+        file.seek(9)
+        is_(lab.sendmail('-t', stdin=file).status, 0, 'an unlinked file, from where it stands')
+        file.seek(0)
+        file.truncate()
+        file.write(DIALOGUE)
+        file.seek(0)
+        is_(lab.sendmail('-bs', stdin=file).status, 0, 'the same, -bs')
+    for argv, text in (['-t'], MAIL), (['-bs'], DIALOGUE):
+        master, slave = pty.openpty()
+        # The terminal turns CR into LF.
+        os.write(master, text.replace(b'\r', b'') + (b'\x04' if argv == ['-t'] else b''))
+        with os.fdopen(slave, 'rb') as terminal:
+            is_(lab.sendmail(*argv, stdin=terminal).status, 0, f'a terminal, {argv[0]}')
+        os.close(master)
+        reader, writer = os.pipe()
+        os.set_blocking(reader, False)
+        with os.fdopen(reader, 'rb') as pipe:
+            process = subprocess.Popen([lab.program(), *argv], stdin=pipe, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                       env=lab.environment())
+            for byte in range(0, len(text), 40):
+                os.write(writer, text[byte:byte + 40])
+            os.close(writer)
+            is_((process.communicate()[1], process.returncode), (b'', 0), f'non-blocking, {argv[0]}')
+    is_([m.body for m in host.messages()], [b'hello\r\n'] * 6, 'each time the same message')
+    with open('/dev/null', 'rb') as nothing:
+        is_(lab.sendmail('bob@x.test', stdin=nothing).status, 0, '/dev/null: an empty message')
+        is_(lab.sendmail('-bs', stdin=nothing).status, 0, '/dev/null, -bs')
+    directory = os.open(lab.path, os.O_RDONLY)
+    got = lab.run(['sh', '-c', f'exec "$0" bob@x.test <&{directory}', lab.program()], env=lab.environment(), pass_fds=[directory])
+    os.close(directory)
+    is_(got.status, 74, 'a directory: an input error')
+    like(got.err, rb'reading the message: .*; nothing was sent', 'which is said')
+    is_(lab.queued('tmp', 'new', 'cur'), [], 'nothing is left')
+
+
+@test
+def stdin_without_end(lab):
+    """It is read for ever, as sendmail does, but nothing grows; a signal ends it and nothing is left."""
+    lab.config(queue={'max_message': '1M'})
+    for argv, name in ((['bob@x.test'], 'zero'), (['bob@x.test'], 'urandom')):
+        with open(f'/dev/{name}', 'rb') as endless:
+            process = subprocess.Popen([lab.program(), *argv], stdin=endless, stderr=subprocess.PIPE, env=lab.environment())
+            wait_until(lambda: int(open(f'/proc/{process.pid}/io').read().split()[1]) > 20 << 20, what='20 MiB')
+            with open(f'/proc/{process.pid}/status', encoding='ascii') as status:
+                peak = next(int(line.split()[1]) for line in status if line.startswith('VmHWM'))
+            process.terminate()
+            is_((process.communicate()[0], process.wait(20)), (None, 69), f'/dev/{name}: stopped')
+            ok(peak < 24 * 1024, f'/dev/{name}: memory is bounded', peak)
+    is_(lab.queued('tmp', 'new', 'cur'), [], 'nothing is left')
+    for name in ('zero', 'urandom'):
+        with open(f'/dev/{name}', 'rb') as endless:
+            got = lab.sendmail('-bs', stdin=endless)
+            is_((got.status, got.err), (0, b''), f'/dev/{name}, -bs: it ends')
+            like(got.out, rb'\n421 4\.7\.0 [^\n]*\n\Z', 'and says why')
+
+
+@test
+def inherited_descriptors(lab):
+    """Whoever waits for the end of a pipe of his is not kept waiting by a child in the background."""
+    host = lab.smarthost(reply='dot=slow:4000')
+    lab.config(host)
+    for argv, text in (['-odb', '-t'], MAIL), (['-bs', '-odb'], DIALOGUE):
+        pipes = [os.pipe() for _ in range(3)]
+        process = subprocess.Popen([lab.program(), *argv], stdin=subprocess.PIPE, stdout=pipes[0][1], stderr=pipes[1][1],
+                                   pass_fds=[pipes[2][1]], env=lab.environment())
+        for _, writer in pipes:
+            os.close(writer)
+        process.communicate(text)
+        start = time.monotonic()
+        for reader, _ in pipes:
+            while os.read(reader, 65536):
+                pass
+            os.close(reader)
+        ok(time.monotonic() - start < 3, f'{argv}: all pipes end with the caller')
+        is_(process.returncode, 0, 'status')
+    is_(len(host.messages(2)), 2, 'and both arrive')
+
+
+@test
+def umask_of_nothing(lab):
+    """Files are private whatever the umask says."""
+    lab.config()
+    for argv, text in (['-odq', '-t'], MAIL), (['-odq', '-bs'], DIALOGUE):
+        is_(lab.sendmail(*argv, stdin=text, preexec_fn=lambda: os.umask(0)).status, 0, f'umask 0, {argv[1]}')
+    is_({path.stat().st_mode & 0o777 for path in lab.queued()}, {0o600}, 'mode 0600')
+
+
+@test
+def little_memory(lab):
+    """RLIMIT_AS: out of memory is one line and 71, or sent; never a crash, never half a message."""
+    host = lab.smarthost()
+    lab.config(host)
+    for megabytes in (12, 16, 24, 64):
+        def small(size=megabytes << 20):
+            resource.setrlimit(resource.RLIMIT_AS, (size, size))
+        got = lab.sendmail('-t', stdin=MAIL, preexec_fn=small, env={'ASAN_OPTIONS': None})
+        ok(got.status in (0, 71, 127) or b'AddressSanitizer' in got.err, f'{megabytes} MiB', got)
 
 
 run(threads=4)

@@ -1,16 +1,51 @@
 #!/usr/bin/env python3
 """No byte of login or mail before the certificate was verified; every refusal names cause and cure."""
+import os
+
 from lab import *
 
 MAIL = b'Subject: hi\nTo: bob@x.test\n\nhello\n'
-# certificate, what the message must say
+CERTIFICATES = BUILD / 'certificates'
+WEAK = ('--ciphers', 'ALL:@SECLEVEL=0')
+# certificate, host, options of the smarthost, what the message must say
 BAD = (
-    ('wrong-name', rb'other name|not for|name'),
-    ('expired', rb'expired'),
-    ('self-signed', rb'self-signed|ca_file'),
-    ('unknown-ca', rb'unknown|ca_file'),
-    ('not-yet-valid', rb'not yet valid'),
+    ('wrong-name', 'localhost', (), rb'for other names .*set host'),
+    ('expired', 'localhost', (), rb'has expired .*must renew it'),
+    ('self-signed', 'localhost', (), rb'self-signed .*set ca_file to a copy'),
+    ('unknown-ca', 'localhost', (), rb'signed by an unknown CA .*set ca_file'),
+    ('not-yet-valid', 'localhost', (), rb'not yet valid .*clock'),
+    ('wildcard', 'a.mail.wild.test', (), rb'for other names .*set host'),
+    ('other-alt-name', 'localhost', (), rb'for other names .*set host'),
+    ('nul-in-name', 'localhost', (), rb'a name with a NUL in it'),
+    ('revoked', 'localhost', ('--staple', CERTIFICATES / 'revoked.staple'), rb'was revoked .*must replace it'),
+    ('weak-key', 'localhost', WEAK, rb'too weak .*must replace it'),
+    ('old-signature', 'localhost', WEAK, rb'too weak .*must replace it'),
+    ('client-only', 'localhost', (), rb'not made for servers .*must replace it'),
+    ('constrained', 'localhost', (), rb'CA may not certify this name .*must replace it'),
 )
+# certificate, host, keys of the configuration
+GOOD = (
+    ('good', 'localhost', {'ca_file': 'ca.pem'}),
+    ('good', '127.0.0.1', {'ca_file': 'ca.pem'}),
+    ('good', '127.0.0.1', {'ca_file': None, 'ca_path': 'ca-path'}),
+    ('wildcard', 'mail.wild.test', {'ca_file': 'ca.pem'}),
+    ('common-name', 'localhost', {'ca_file': 'ca.pem'}),
+    ('intermediate', 'localhost', {'ca_file': 'ca.pem'}),
+    ('intermediate', 'localhost', {'ca_file': None, 'ca_path': 'ca-path'}),
+    ('rsa', 'localhost', {'ca_file': 'ca.pem'}),
+    ('self-signed', 'localhost', {'ca_file': 'self-signed.pem'}),
+)
+
+
+def with_hosts(lab):
+    """A wrapper in which the names of these tests are this machine's."""
+    hosts = lab.path / 'hosts'
+    hosts.write_text('127.0.0.1 localhost mail.wild.test a.mail.wild.test\n')
+    wrapper = ['unshare', '-m' if os.geteuid() == 0 else '-rm', 'sh', '-c',
+               f'mount --bind {hosts} /etc/hosts && exec "$@"', 'sh']
+    if lab.run([*wrapper, 'true']).status != 0:
+        raise Skip('needs a mount namespace')
+    return wrapper
 
 
 def saw_nothing(host, name):
@@ -23,13 +58,14 @@ def saw_nothing(host, name):
 
 @test
 def bad_certificates(lab):
-    for cert, words in BAD:
-        host = lab.smarthost(cert=cert)
+    wrapper = with_hosts(lab)
+    for cert, name, options, words in BAD:
+        host = lab.smarthost(*options, cert=cert)
         for tls in ('implicit', 'starttls'):
-            lab.config(host, tls=tls, queue={'directory': 'none'})
-            got = lab.sendmail('-t', stdin=MAIL)
+            lab.config(host, tls=tls, queue={'directory': 'none'}, smarthost={'host': name})
+            got = lab.sendmail('-t', stdin=MAIL, wrapper=wrapper)
             is_(got.status, 69, f'{cert}, {tls}: status')
-            like(got.err, rb'(?s)\Asendmail: smarthost 127.0.0.1 .*(' + words + rb')', f'{cert}, {tls}: cause')
+            like(got.err, rb'\Asendmail: smarthost ' + name.encode() + rb' .*(' + words + rb')', f'{cert}, {tls}: cause')
             like(got.err, rb'certificate of [^;]*valid \d{4}-\d\d-\d\d to \d{4}-\d\d-\d\d',
                  f'{cert}, {tls}: the certificate is described')
             ok(b'error:' not in got.err and got.err.count(b'\n') == 1, f'{cert}, {tls}: no library noise', got.err)
@@ -48,13 +84,39 @@ def stored_with_a_queue(lab):
 
 @test
 def good_forms(lab):
-    for host_name in ('localhost', '127.0.0.1'):
-        for keys in ({'ca_file': lab.certificates / 'ca.pem'}, {'ca_file': None, 'ca_path': lab.certificates / 'ca-path'}):
-            for tls in ('implicit', 'starttls'):
-                host = lab.smarthost()
-                lab.config(host, tls=tls, smarthost={'host': host_name, **keys})
-                is_(lab.sendmail('-t', stdin=MAIL).status, 0, f'{host_name} {list(keys)[-1]} {tls}')
-                is_([m.tls for m in host.messages()], ['TLSv1.3'], 'arrived over TLS')
+    wrapper = with_hosts(lab)
+    for cert, name, keys in GOOD:
+        keys = {key: value and lab.certificates / value for key, value in keys.items()}
+        for tls in ('implicit', 'starttls'):
+            host = lab.smarthost(cert=cert)
+            lab.config(host, tls=tls, smarthost={'host': name, **keys}, queue={'directory': 'none'})
+            is_(lab.sendmail('-t', stdin=MAIL, wrapper=wrapper).status, 0, f'{cert} {name} {list(keys)[-1]} {tls}')
+            is_([m.tls for m in host.messages()], ['TLSv1.3'], 'arrived over TLS')
+
+
+@test
+def protocols(lab):
+    for version, words in (('tlsv1.2', None), ('tlsv1.1', rb'only TLS 1.0 or 1.1'), ('tlsv1.0', rb'only TLS 1.0 or 1.1')):
+        for tls in ('implicit', 'starttls'):
+            host = lab.smarthost('--protocols', version, *WEAK)
+            lab.config(host, tls=tls, queue={'directory': 'none'})
+            got = lab.sendmail('-t', stdin=MAIL)
+            is_(got.status, 69 if words else 0, f'{version}, {tls}: status')
+            if words:
+                like(got.err, words + rb'.*use another host', f'{version}, {tls}: cause and cure')
+                saw_nothing(host, version)
+
+
+@test
+def client_certificate_missing(lab):
+    for version in ('tlsv1.2', 'tlsv1.3'):
+        for tls in ('implicit', 'starttls'):
+            host = lab.smarthost('--client-ca', lab.ca, '--protocols', version)
+            lab.config(host, tls=tls, queue={'directory': 'none'})
+            got = lab.sendmail('-t', stdin=MAIL)
+            is_(got.status, 69, f'{version}, {tls}: status')
+            like(got.err, rb'wants a client certificate.*set client_cert and client_key', f'{version}, {tls}: cure')
+            saw_nothing(host, version)
 
 
 @test
@@ -100,6 +162,10 @@ def mode_and_port_mismatch(lab):
     got = lab.sendmail('-t', stdin=MAIL)
     is_(got.status, 69, 'TLS where plain text was expected: bounded')
     like(got.err, rb'tls = implicit', 'and says so')
+    host = lab.smarthost(listen=('plain', 'starttls'), reply=r'banner=\x15\x03\x01\x00\x02\x02\x46')
+    lab.config(host, tls='starttls', queue={'directory': 'none'})
+    got = lab.sendmail('-t', stdin=MAIL)
+    like(got.err, rb'spoke TLS in place of plain text.*set tls = implicit', 'a TLS alert where plain text was expected')
 
 
 @test

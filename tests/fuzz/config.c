@@ -13,6 +13,7 @@
 
 #include "base/buffer.h"
 #include "config/config.h"
+#include "config/secret.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
@@ -73,8 +74,13 @@ check_accepted(const struct config *config)
 
 		must(smarthost->helo != NULL && smarthost->port != NULL, "no helo or port", first);
 		must(smarthost->maildir != NULL || smarthost->host != NULL, "no host", first);
-		must(smarthost->maildir != NULL || (smarthost->user == NULL) == (smarthost->password == NULL), "login",
-		    first);
+		must(smarthost->ports.count > 0 && smarthost->port == smarthost->ports.items[0], "ports", first);
+		must(smarthost->maildir != NULL || smarthost->auth == 0 || smarthost->client_cert != NULL ||
+			 secret_count(smarthost) > 0,
+		    "login", first);
+		must(smarthost->password_files.count == 0 ||
+			 smarthost->password_files.count == secret_count(smarthost) || smarthost->maildir != NULL,
+		    "passwords", first);
 	}
 	if (exact) {
 		must(config_parse(&again, &world, config->source, first, strlen(first), &reason) == CONFIG_OK,

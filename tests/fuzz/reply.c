@@ -1,6 +1,7 @@
 /*
  * The reply parser and the capability table: any bytes, whole and one at a
- * time, must give the same events, and never anything but a printable line.
+ * time, must give the same events, and never anything but a printable line. Each
+ * reply has an explanation, and none for good where there is a doubt.
  */
 #include "smtp/reply.h"
 
@@ -9,6 +10,8 @@
 #include <string.h>
 
 #include "smtp/capability.h"
+#include "smtp/explain.h"
+#include "smtp/typo.h"
 
 enum { STEPS = 3 };
 
@@ -28,6 +31,23 @@ check(const struct reply_parser *p)
 		abort();
 	if (strspn(reply->enhanced, "0123456789.") != strlen(reply->enhanced))
 		abort();
+}
+
+/* Each reply asks as another provider's and at another step. */
+static void
+check_meaning(const struct reply *reply)
+{
+	static const char *const providers[] = { NULL, "brevo", "microsoft365" };
+	size_t choice = strlen(reply->text);
+	enum smtp_step step = (enum smtp_step)(choice % (STEP_END + 1));
+	const struct refusal *row = explain_reply(providers[choice % 3], step, reply);
+
+	if (row->meaning[0] == '\0' || row->cure[0] == '\0' || refusal_outcome(row, step, reply) == NULL)
+		abort();
+	if (row->action != ACTION_BY_CODE && refusal_verdict(row, reply) == FAILED)
+		abort();
+	typo_meant(reply->text);
+	step_named(reply->text);
 }
 
 /* A number that stands for all events and replies, in their order. */
@@ -53,6 +73,8 @@ digest(const char *bytes, size_t n, size_t step)
 			if (event == REPLY_NOTHING)
 				continue;
 			check(&p);
+			if (event == REPLY_END)
+				check_meaning(&p.reply);
 			capability_add(&server, reply_line_text(&p));
 			sum = sum * 31 + (uint64_t)p.reply.code * 1000 + strlen(p.reply.text) + (uint64_t)event;
 			sum += server.bits + server.size + server.recipients + server.mails + server.mechanisms +

@@ -15,6 +15,7 @@ LAYERS = ['python3', 'tests/shape/layers.py']
 PAGES = ['build/unit/pages']
 KEYS = ['build/unit/config']
 TLS = ['python3', 'tests/cli/tls.py', 'bad_certificates']
+PINS = ['build/unit/connection_trust']
 INJECTION = ['python3', 'tests/cli/tls.py', 'bytes_behind_starttls']
 
 # name, file, pattern, what stands there instead, what to make again, the guard
@@ -33,10 +34,12 @@ FAULTS = (
     ('a subcommand is missing in the page', 'sendmail/sendmailctl.8', r'\.It Cm config', '.It Cm settings', None,
      PAGES),
     ('a key is missing in the page', 'sendmail/sendmail.ini.5', r'helo', 'hallo', None, KEYS),
-    ('certificates are not verified', 'sendmail/network/tls.c', r'if \(!verify\) \{', 'if (true) {', 'sendmail/sendmail',
-     TLS),
+    ('certificates are not verified', 'sendmail/network/tls.c', r'if \(!verify \|\| options->pin_count > 0\) \{',
+     'if (true) {', 'sendmail/sendmail', TLS),
     ('names are not verified', 'sendmail/network/tls.c', r'tls_config_verify\(config\);',
      'tls_config_insecure_noverifyname(config);', 'sendmail/sendmail', TLS),
+    ('pins are not compared', 'sendmail/network/tls.c', r'if \(is_pinned\(.*\n', 'if (true)\n',
+     'build/unit/connection_trust', PINS),
     ('bytes behind STARTTLS are let through', 'sendmail/smtp/smtp.c', r'if \(s->phase == PHASE_SECURE\) \{\n\t\t\tsmtp_fail',
      'if (s->phase == PHASE_SECURE) {\n\t\t\treturn;\n\t\t\tsmtp_fail', 'sendmail/sendmail', INJECTION),
 )

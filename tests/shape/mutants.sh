@@ -5,7 +5,8 @@
 set -eu
 cd "$(dirname "$0")/../.."
 here=build/mutants
-compile="${CC:-cc} -std=c11 -D_GNU_SOURCE -Isendmail -w -O0"
+compile="${CC:-cc} -std=c11 -D_GNU_SOURCE -Isendmail -Itests -w -O0 $(cat build/cflags)"
+libs="-Wl,--as-needed $(cat build/libs)"
 
 # try NUMBER: one row, from the file of that number. Prints what came of it.
 try() {
@@ -22,7 +23,7 @@ try() {
 		echo "not ok $1 - $name # does not compile: $(head -n 1 "$folder/errors")"
 	else
 		others=$(find "$here/common" -name '*.o' ! -name "$object")
-		$compile -o "$folder/test" "$here/tests/$test.o" "$folder/$object" $others
+		$compile -o "$folder/test" "$here/tests/$test.o" "$folder/$object" $others $libs
 		if timeout 20 "$folder/test" > "$folder/out" 2>&1; then
 			echo "not ok $1 - $name # $test passes"
 		else
@@ -40,7 +41,7 @@ fi
 rm -rf "$here"
 mkdir -p "$here/common" "$here/tests"
 jobs=$(nproc 2>/dev/null || echo 2)
-for source in sendmail/base/buffer.c sendmail/base/encode.c sendmail/message/*.c; do
+for source in sendmail/base/buffer.c sendmail/base/crypto.c sendmail/base/encode.c sendmail/message/*.c sendmail/smtp/*.c; do
 	echo "$here/common/$(echo "${source#sendmail/}" | tr / _ | sed 's/c$/o/') $source"
 done > "$here/sources"
 sed -E '/^(#|$)/d' tests/shape/mutants.rows | grep -e "${1:-.}" > "$here/rows"
@@ -51,7 +52,7 @@ xargs -P "$jobs" -L 1 $compile -c -o < "$here/sources"
 
 # Without a fault every test passes.
 for test in "$here"/tests/*.o; do
-	$compile -o "${test%.o}" "$test" "$here"/common/*.o
+	$compile -o "${test%.o}" "$test" "$here"/common/*.o $libs
 	"${test%.o}" > "${test%.o}.out" || { echo "Bail out! ${test%.o} fails without a fault"; exit 1; }
 done
 

@@ -7,9 +7,13 @@
  *   --bind ADDRESS                  where the ports are (127.0.0.1); they are chosen by the system
  *   --cert FILE --key FILE          needed for TLS
  *   --protocols LIST                TLS versions as in tls_config_parse_protocols(3)
+ *   --ciphers LIST                  as in tls_config_set_ciphers(3); "ALL:@SECLEVEL=0" for a --cert too weak for today
+ *   --staple FILE                   an OCSP answer to show with the certificate
+ *   --client-ca FILE                a client must show a certificate of this CA; --client-optional: or none at all
  *   --user NAME --password TEXT     the login; AUTH is offered where TLS stands, or on --plain and --unix
  *   --auth LIST                     mechanisms offered ("PLAIN LOGIN")
  *   --require-auth                  no MAIL before AUTH
+ *   --forgetful                     EHLO ends the login, as at Brevo
  *   --ehlo LIST                     keywords, separated by commas; STARTTLS and AUTH are added
  *   --ehlo-before LIST              the keywords before STARTTLS, when they differ
  *   --no-starttls                   --starttls does not offer it: somebody stripped it
@@ -149,10 +153,15 @@ static const struct {
 	{ "cert", &options.cert, NULL },
 	{ "key", &options.key, NULL },
 	{ "protocols", &options.protocols, NULL },
+	{ "ciphers", &options.ciphers, NULL },
+	{ "staple", &options.staple, NULL },
+	{ "client-ca", &options.client_ca, NULL },
+	{ "client-optional", NULL, &options.client_optional },
 	{ "user", &options.user, NULL },
 	{ "password", &options.password, NULL },
 	{ "auth", &options.mechanisms, NULL },
 	{ "require-auth", NULL, &options.require_auth },
+	{ "forgetful", NULL, &options.forgetful },
 	{ "ehlo", &options.ehlo, NULL },
 	{ "ehlo-before", &options.ehlo_before, NULL },
 	{ "no-starttls", NULL, &options.no_starttls },

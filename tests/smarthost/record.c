@@ -5,9 +5,10 @@
  *                  NNNN.message   the same with the dots undone
  *                  NNNN.envelope  mail=, rcpt=, refused= (command lines), how=DATA|BDAT, chunks=, user=, tls=, session=
  *   session NNNN   NNNN.commands  every complete line that was not message, as it came (login included)
- *                  NNNN.session   listener=, tls=, tls_error=, user=, bytes= (received in all), commands= (verbs),
- *                                 flights= (round trips from connect to the last message's answer), waits= (to the
- *                                 end), pipelined=, messages=, end= (empty while the session lives)
+ *                  NNNN.session   listener=, tls=, tls_error=, client= (subject of its certificate), user=,
+ *                                 bytes= (received in all), commands= (verbs), flights= (round trips from connect
+ *                                 to the last message's answer), waits= (to the end), pipelined=, messages=,
+ *                                 end= (empty while the session lives)
  *
  * A file appears whole under its name, a message before its 250, its envelope
  * last. A session's files are brought up to date before each flight of replies.
@@ -91,8 +92,8 @@ record_session(struct session *s)
 		return;
 	append_commands(s);
 	buffer_init(&text, s->verbs.length + 4096);
-	buffer_format(&text, "listener=%s\ntls=%s\ntls_error=%s\nuser=%s\nbytes=%zu\n", listeners[s->listener],
-	    s->version, s->tls_error, s->user != NULL ? s->user : "", s->bytes);
+	buffer_format(&text, "listener=%s\ntls=%s\ntls_error=%s\nclient=%s\nuser=%s\nbytes=%zu\n",
+	    listeners[s->listener], s->version, s->tls_error, s->client, s->user != NULL ? s->user : "", s->bytes);
 	buffer_format(&text, "commands=%s\n", s->verbs.length > 0 ? buffer_string(&s->verbs) + 1 : "");
 	buffer_format(&text, "flights=%u\nwaits=%u\npipelined=%u\nmessages=%u\nend=%s\n",
 	    s->flights > 0 ? s->flights : s->waits, s->waits, s->pipelined, s->messages, endings[s->ending]);

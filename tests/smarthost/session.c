@@ -266,18 +266,32 @@ answer(struct session *s, const char *stage, const char *address, const char *no
 	return reply(s, what != NULL ? what : normal);
 }
 
+/* What differs from libtls's own choice. */
+static bool
+choose_tls(struct tls_config *config)
+{
+	uint32_t protocols = TLS_PROTOCOLS_DEFAULT;
+
+	if (options.client_ca != NULL && options.client_optional)
+		tls_config_verify_client_optional(config);
+	else if (options.client_ca != NULL)
+		tls_config_verify_client(config);
+	return (options.protocols == NULL || tls_config_parse_protocols(&protocols, options.protocols) == 0) &&
+	       tls_config_set_protocols(config, protocols) == 0 &&
+	       (options.ciphers == NULL || tls_config_set_ciphers(config, options.ciphers) == 0) &&
+	       (options.client_ca == NULL || tls_config_set_ca_file(config, options.client_ca) == 0) &&
+	       (options.staple == NULL || tls_config_set_ocsp_staple_file(config, options.staple) == 0);
+}
+
 void
 prepare_tls(void)
 {
 	struct tls_config *config = tls_config_new();
-	uint32_t protocols = TLS_PROTOCOLS_DEFAULT;
 
 	if (options.cert == NULL || options.key == NULL)
 		errx(2, "smarthost: TLS needs --cert and --key");
 	context = tls_server();
-	if (tls_config_set_keypair_file(config, options.cert, options.key) != 0 ||
-	    (options.protocols != NULL && tls_config_parse_protocols(&protocols, options.protocols) != 0) ||
-	    tls_config_set_protocols(config, protocols) != 0)
+	if (tls_config_set_keypair_file(config, options.cert, options.key) != 0 || !choose_tls(config))
 		errx(2, "smarthost: %s", tls_config_error(config));
 	if (tls_configure(context, config) != 0)
 		errx(2, "smarthost: %s", tls_error(context));
@@ -308,6 +322,8 @@ secure_session(struct session *s)
 		return false;
 	}
 	s->version = tls_conn_version(s->tls);
+	if (tls_peer_cert_subject(s->tls) != NULL)
+		s->client = tls_peer_cert_subject(s->tls);
 	/* TLS 1.2 has one more round trip: the greeting or EHLO follows the server's Finished. */
 	if (s->listener == LISTEN_STARTTLS && strcmp(s->version, "TLSv1.2") == 0)
 		s->waits++;
@@ -338,7 +354,7 @@ end_session(struct session *s)
 void
 serve(int fd, enum listener listener)
 {
-	struct session s = { .fd = fd, .listener = listener, .waits = 1, .version = "" };
+	struct session s = { .fd = fd, .listener = listener, .waits = 1, .version = "", .client = "" };
 	const char *line;
 
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));

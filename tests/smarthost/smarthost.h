@@ -16,9 +16,9 @@ enum listener { LISTEN_IMPLICIT, LISTEN_STARTTLS, LISTEN_PLAIN, LISTEN_UNIX };
 struct options {
 	bool listen[LISTEN_UNIX];
 	const char *unix_path, *bind;
-	const char *cert, *key, *protocols;
+	const char *cert, *key, *protocols, *ciphers, *staple, *client_ca;
 	const char *user, *password, *mechanisms;
-	bool require_auth, no_starttls;
+	bool require_auth, forgetful, no_starttls, client_optional;
 	const char *ehlo, *ehlo_before;
 	int delay; /* milliseconds */
 	const char *record; /* folder, or NULL */
@@ -46,6 +46,7 @@ struct session {
 	enum ending ending;
 	struct tls *tls; /* NULL: in plain text */
 	const char *version; /* of TLS; "" */
+	const char *client; /* subject of the certificate the client showed; "" */
 	char tls_error[256];
 	bool handshake, wrote; /* in a handshake: we wrote last */
 

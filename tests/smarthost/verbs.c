@@ -50,6 +50,8 @@ do_ehlo(struct session *s, const char *argument)
 	buffer_add_string(&text, "\\n250 HELP");
 	s->greeted = answer(s, "ehlo", NULL, buffer_string(&text)) == 250;
 	reset_transaction(s);
+	if (options.forgetful)
+		s->user = NULL;
 	buffer_free(&text);
 	free(list);
 }

@@ -97,9 +97,46 @@ static const struct value_row {
 	{ "host with an underscore", "[smarthost]\nhost = mail_pit\nauth = none\nfrom = a@b.example\n",
 	    "host = mail_pit" },
 	{ "mechanisms", BASE "auth = login,plain\n", "auth = plain, login" },
+	{ "mechanisms in any case", BASE "auth = SCRAM-SHA-256,Plain\n", "auth = plain, scram-sha-256" },
 	{ "one mechanism", BASE "auth = login\n", "auth = login" },
 	{ "helo", BASE "helo = [IPv6:2001:db8::1]\n", "helo = [IPv6:2001:db8::1]" },
 	{ "CA", BASE "ca_file = /a/b c.pem\nca_path = /a\n", "ca_file = /a/b c.pem\nca_path = /a" },
+	{ "ports of one kind", OPEN "port = 587, 2525\n", "port = 587\nport = 2525\ntls = starttls" },
+	{ "ports of both kinds", OPEN "port = 465,587\nport = 8465\n",
+	    "port = 465\nport = 587\nport = 8465\n# tls: 443, 465, 2465 and 8465 are implicit, other ports starttls" },
+	{ "implicit ports", OPEN "port = 443, 465, 2465, 8465\n", "tls = implicit" },
+	{ "TLS 1.3", OPEN "tls_min = 1.3\ntls_name = mail.example\n", "tls_min = 1.3\ntls_name = mail.example" },
+	{ "pins in all forms",
+	    OPEN
+	    "pin = sha256:BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD\n"
+	    "pin = "
+	    "SHA256:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:01\n"
+	    "pin = sha256//47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n",
+	    "pin = sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\n"
+	    "pin = sha256:0000000000000000000000000000000000000000000000000000000000000001\n"
+	    "pin = sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" },
+	{ "client certificate", OPEN "client_cert = /c.pem\nclient_key = /k.pem\n",
+	    "auth = none\nclient_cert = /c.pem\nclient_key = /k.pem" },
+	{ "client certificate alone",
+	    "[smarthost]\nhost = h.example\nfrom = a@b.example\nclient_cert = /c.pem\nclient_key = /k.pem\n",
+	    "auth = auto\nclient_cert = /c.pem" },
+	{ "client certificate and user", LOGIN "client_cert = /c.pem\nclient_key = /k.pem\n", "user = me" },
+	{ "password command", LOGIN "password_command = pass show 'smtp app'\n",
+	    "password_command = pass show 'smtp app'" },
+	{ "token command", LOGIN "token_command = oama access me@b.example\n",
+	    "token_command = oama access me@b.example" },
+	{ "token file", LOGIN "token_file = /run/token\n", "token_file = /run/token" },
+	{ "source address", OPEN "source_address = 192.0.2.7\nfamily = 4\n", "source_address = 192.0.2.7\nfamily = 4" },
+	{ "family in words", OPEN "source_address = 2001:db8::7\nfamily = ipv6\n", "family = 6" },
+	{ "any family", OPEN "family = any\n", "family = any" },
+	{ "largest message", OPEN "max_size = 20M\n", "max_size = 20M" },
+	{ "header fields",
+	    OPEN "add_header = X-Tag: a, b; c ${x}\nadd_header = List-Unsubscribe: <mailto:x@b.example>\n"
+		 "add_header = X-Tag:two\n",
+	    "add_header = X-Tag: a, b; c ${x}\nadd_header = List-Unsubscribe: <mailto:x@b.example>\n"
+	    "add_header = X-Tag:two" },
+	{ "senders", OPEN "only_from = *@a.example, b@*\n", "only_from = *@a.example\nonly_from = b@*" },
+	{ "no aliases file", OPEN "[aliases]\nfile = none\n", "file = none" },
 	{ "password with odd bytes", LOGIN "password = \"a\\;b#c=d:e[f]%20\xc3\xbc\n",
 	    "password = \"a\\;b#c=d:e[f]%20\xc3\xbc" },
 	{ "password that starts with a hash", LOGIN "password =#x\n", "password = #x" },

@@ -139,7 +139,8 @@ static const struct environment_row {
 	    "SENDMAIL_SMARTHOST: host: \"h_.-example\" is not a host, write a name or an address alone, such as "
 	    "smtp.example.com or 192.0.2.1" },
 	{ "URL with a bad port", { { "SENDMAIL_SMARTHOST", "smtps://me:s3cret@h.example:70000" } },
-	    "SENDMAIL_SMARTHOST: port: \"70000\" is not a port, write one number from 1 to 65535" },
+	    "SENDMAIL_SMARTHOST: port: \"70000\" is not a port, write numbers from 1 to 65535, such as 465 or "
+	    "465, 587" },
 	{ "URL with an empty port", { { "SENDMAIL_SMARTHOST", "smtps://me:s3cret@h.example:" } },
 	    "SENDMAIL_SMARTHOST: \"port\" has no value, write one or remove the line" },
 	{ "URL with a path", { { "SENDMAIL_SMARTHOST", "smtps://me:s3cret@h.example/x" } },
@@ -172,7 +173,22 @@ static const struct environment_row {
 	    "SENDMAIL_FROM: from: control characters, blanks at its ends or \" ;\", remove them" },
 	{ "relative SENDMAIL_PASSWORD_FILE",
 	    { { "SENDMAIL_SMARTHOST", "smtps://me@h.example" }, { "SENDMAIL_PASSWORD_FILE", "pw" } },
-	    "SENDMAIL_PASSWORD_FILE: password_file: \"pw\" is not an absolute path, write it from the \"/\" on" },
+	    "SENDMAIL_SMARTHOST: password_file: pw: a bare name is a systemd credential and CREDENTIALS_DIRECTORY is "
+	    "not set, write an absolute path" },
+	{ "SENDMAIL_PASSWORD_FILE below a folder",
+	    { { "SENDMAIL_SMARTHOST", "smtps://me@h.example" }, { "SENDMAIL_PASSWORD_FILE", "a/pw" } },
+	    "SENDMAIL_PASSWORD_FILE: password_file: \"a/pw\" is not an absolute path, write it from the \"/\" on, or "
+	    "the "
+	    "bare name of a systemd credential" },
+	{ "no such credential",
+	    { { "SENDMAIL_SMARTHOST", "smtps://me@h.example" }, { "SENDMAIL_PASSWORD_FILE", "pw" },
+		{ "CREDENTIALS_DIRECTORY", "DIR" } },
+	    "SENDMAIL_SMARTHOST: password_file: DIR/pw: there is no such file" },
+	{ "relative CREDENTIALS_DIRECTORY",
+	    { { "SENDMAIL_SMARTHOST", "smtps://me@h.example" }, { "SENDMAIL_PASSWORD_FILE", "pw" },
+		{ "CREDENTIALS_DIRECTORY", "credentials" } },
+	    "SENDMAIL_SMARTHOST: password_file: pw: a bare name is a systemd credential and CREDENTIALS_DIRECTORY is "
+	    "not set, write an absolute path" },
 };
 
 static void

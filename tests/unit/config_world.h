@@ -86,7 +86,7 @@ make_file(const char *name, const char *content, size_t length, mode_t mode)
 	return path;
 }
 
-/* The text with every "DIR" replaced by the folder. Owned by the caller. */
+/* The text with every "DIR" but in DIRECTORY replaced by the folder. Owned by the caller. */
 static inline char *
 with_folder(const char *text)
 {
@@ -95,7 +95,7 @@ with_folder(const char *text)
 
 	buffer_init(&out, 1 << 20);
 	for (; *text != '\0'; text++)
-		if (strncmp(text, "DIR", 3) == 0) {
+		if (strncmp(text, "DIR", 3) == 0 && text[3] != 'E') {
 			buffer_add_string(&out, folder);
 			text += 2;
 		} else

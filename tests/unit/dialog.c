@@ -4,9 +4,11 @@
  * them, so every file also states its flights. Each file runs twice: a line of
  * the server at a time, and every byte in both directions on its own.
  *
- *	option KEY = VALUE	helo, tls, user, long-user (N bytes), password, mechanisms, recipients and messages (the
- *				limits); before all else
+ *	option KEY = VALUE	before all else: helo, user, long-user (N bytes), password, token, nonce, host, port,
+ *				tls, certificate (yes), auth (names), recipients, messages and max-size (limits)
  *	from ADDRESS, to ADDRESS, to-many N, body LINE, body-size N	the next message
+ *	notify N, ret C, envid TEXT	what its sender wants of reports; N of the NOTIFY_ bits
+ *	passed yes, passed no	envelope->wishes_passed
  *	mail			hands it in (wants IDLE)
  *	quit, lost WHY, tls	smtp_quit(), smtp_lost(), smtp_secured() (wants SECURE)
  *	S: LINE			the server says LINE; CRLF is added; \r \n \t \0 \xHH \\ are escapes
@@ -30,6 +32,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "smtp/login.h"
 #include "smtp/smtp.h"
 #include "tap.h"
 
@@ -233,6 +236,43 @@ client_bytes(struct play *p, char *text)
 		p->matched += n;
 }
 
+/* The options that are text. */
+static bool
+set_text(struct play *p, const char *name, const char *value)
+{
+	const struct {
+		const char *name;
+		const char **text;
+	} texts[] = {
+		{ "helo", &p->options.helo },
+		{ "user", &p->options.user },
+		{ "password", &p->options.password },
+		{ "token", &p->options.token },
+		{ "nonce", &p->options.nonce },
+		{ "host", &p->options.host },
+		{ "port", &p->options.port },
+	};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		if (strcmp(name, texts[i].name) != 0)
+			continue;
+		free((char *)*texts[i].text);
+		*texts[i].text = copy_string(value);
+		return true;
+	}
+	return false;
+}
+
+static void
+set_auth(struct play *p, char *names)
+{
+	const char *name;
+
+	p->options.mechanisms = 0;
+	while ((name = strsep(&names, ", ")) != NULL)
+		p->options.mechanisms |= login_bit(name, strlen(name));
+}
+
 static void
 set_option(struct play *p, char *text)
 {
@@ -245,14 +285,9 @@ set_option(struct play *p, char *text)
 	*value = '\0';
 	value += 3;
 	unescape(value);
-	if (strcmp(text, "helo") == 0) {
-		free((char *)p->options.helo);
-		p->options.helo = copy_string(value);
-	} else if (strcmp(text, "user") == 0)
-		p->options.user = copy_string(value);
-	else if (strcmp(text, "password") == 0)
-		p->options.password = copy_string(value);
-	else if (strcmp(text, "long-user") == 0) {
+	if (set_text(p, text, value))
+		return;
+	if (strcmp(text, "long-user") == 0) {
 		char *user = allocate(strtoul(value, NULL, 10) + 1, 1);
 
 		memset(user, 'u', strtoul(value, NULL, 10));
@@ -261,12 +296,16 @@ set_option(struct play *p, char *text)
 		p->options.tls = strcmp(value, "starttls") == 0   ? SMTP_TLS_STARTTLS
 				 : strcmp(value, "implicit") == 0 ? SMTP_TLS_IMPLICIT
 								  : SMTP_TLS_NONE;
-	else if (strcmp(text, "mechanisms") == 0)
-		p->options.mechanisms = strcmp(value, "login") == 0 ? SMTP_AUTH_LOGIN : SMTP_AUTH_PLAIN;
+	else if (strcmp(text, "certificate") == 0)
+		p->options.certificate = true;
+	else if (strcmp(text, "auth") == 0)
+		set_auth(p, value);
 	else if (strcmp(text, "recipients") == 0)
 		p->options.recipients_per_message = (unsigned)strtoul(value, NULL, 10);
 	else if (strcmp(text, "messages") == 0)
 		p->options.messages_per_connection = (unsigned)strtoul(value, NULL, 10);
+	else if (strcmp(text, "max-size") == 0)
+		p->options.max_size = strtoull(value, NULL, 10);
 	else
 		fault(p, "unknown option");
 }
@@ -307,6 +346,31 @@ add_to_many(struct play *p, char *text)
 		snprintf(address, sizeof(address), "r%ld@x", i);
 		envelope_add(message(p), address);
 	}
+}
+
+static void
+set_notify(struct play *p, char *text)
+{
+	message(p)->notify = (unsigned)strtoul(text, NULL, 10);
+}
+
+static void
+set_ret(struct play *p, char *text)
+{
+	message(p)->ret = text[0];
+}
+
+static void
+set_envid(struct play *p, char *text)
+{
+	message(p)->envid = copy_string(text);
+}
+
+static void
+check_passed(struct play *p, char *text)
+{
+	if (p->messages[p->current].envelope.wishes_passed != (strcmp(text, "yes") == 0))
+		fault(p, "the wishes were passed on, or not, the other way");
 }
 
 static void
@@ -517,6 +581,10 @@ static const struct {
 	{ "from", set_from },
 	{ "to", add_to },
 	{ "to-many", add_to_many },
+	{ "notify", set_notify },
+	{ "ret", set_ret },
+	{ "envid", set_envid },
+	{ "passed", check_passed },
 	{ "body", add_body },
 	{ "body-size", add_body_size },
 	{ "mail", hand_in },
@@ -585,6 +653,10 @@ play_free(struct play *p)
 	buffer_free(&p->trace);
 	free((char *)p->options.user);
 	free((char *)p->options.password);
+	free((char *)p->options.token);
+	free((char *)p->options.nonce);
+	free((char *)p->options.host);
+	free((char *)p->options.port);
 	free((char *)p->options.helo);
 }
 

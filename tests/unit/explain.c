@@ -1,92 +1,310 @@
 /*
- * Which row explains a reply.
+ * Which row explains a reply: explain.rows holds what was said, by whom and
+ * when, and under it what this program makes of it. Every row of the program's
+ * lists is met there at least once. To renew it, and then to read what changed:
+ * build/unit/explain new >build/rows && mv build/rows tests/unit/explain.rows
  */
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "smtp/explain.h"
+#include "smtp/reply.h"
+#include "smtp/typo.h"
 #include "unit/tap.h"
 
-static const struct row {
-	int code;
-	const char *enhanced;
-	enum refusal_class class;
-	const char *meaning; /* how it begins */
-} rows[] = {
-	{ 550, "5.1.1", REFUSAL_MAILBOX, "there is no such mailbox" },
-	{ 550, "5.1.0", REFUSAL_MAILBOX, "there is no such mailbox" },
-	{ 550, "5.1.2", REFUSAL_MAILBOX, "the domain does not exist" },
-	{ 550, "5.1.20", REFUSAL_MAILBOX, "there is no such mailbox" },
-	{ 553, "5.1.3", REFUSAL_MAILBOX, "the address is not written" },
-	{ 550, "5.1.6", REFUSAL_MAILBOX, "the mailbox has moved" },
-	{ 553, "5.1.7", REFUSAL_SENDER, "the smarthost does not accept the sender's address" },
-	{ 553, "5.1.8", REFUSAL_SENDER, "the smarthost does not accept the sender's domain" },
-	{ 556, "5.1.10", REFUSAL_MAILBOX, "the domain takes no mail" },
-	{ 550, "5.2.1", REFUSAL_FULL, "the mailbox is disabled" },
-	{ 552, "5.2.2", REFUSAL_FULL, "the mailbox is full" },
-	{ 552, "5.2.3", REFUSAL_SIZE, "the message is larger than the mailbox" },
-	{ 552, "5.3.4", REFUSAL_SIZE, "the message is larger than the server" },
-	{ 550, "5.5.1", REFUSAL_OTHER, "the server refused it" },
-	{ 554, "5.7.1", REFUSAL_POLICY, "a policy" },
-	{ 550, "5.7.23", REFUSAL_POLICY, "the SPF record" },
-	{ 550, "5.7.26", REFUSAL_POLICY, "the mail is not authenticated" },
-	{ 550, "5.7.260", REFUSAL_POLICY, "a policy" },
-	{ 452, "4.2.2", REFUSAL_FULL, "the mailbox is full" },
-	{ 451, "4.7.1", REFUSAL_POLICY, "the server takes mail" },
-	{ 451, "4.3.0", REFUSAL_OTHER, "the server could not" },
-	{ 550, "", REFUSAL_MAILBOX, "there is no such mailbox" },
-	{ 551, "", REFUSAL_MAILBOX, "the mailbox is elsewhere" },
-	{ 552, "", REFUSAL_SIZE, "the message is too large" },
-	{ 553, "", REFUSAL_MAILBOX, "the server does not take" },
-	{ 554, "", REFUSAL_OTHER, "the server refused it" },
-	{ 450, "", REFUSAL_OTHER, "the server could not" },
-	{ 0, "", REFUSAL_OTHER, "the mail could not be handed" },
-	{ 250, "2.0.0", REFUSAL_OTHER, "the mail could not be handed" },
-	{ 354, "", REFUSAL_OTHER, "the mail could not be handed" },
+enum { LINE_MAX_HERE = 2048, ROWS_MAX = 512 };
+
+static const struct refusal *const lists[] = { refusals_by_provider, refusals_by_text, refusals_by_code };
+enum { LISTS = sizeof(lists) / sizeof(lists[0]) };
+static unsigned met[LISTS][ROWS_MAX];
+
+static const char *const classes[] = {
+	[REFUSAL_OTHER] = "other",
+	[REFUSAL_MAILBOX] = "mailbox",
+	[REFUSAL_FULL] = "full",
+	[REFUSAL_SENDER] = "sender",
+	[REFUSAL_SIZE] = "size",
+	[REFUSAL_POLICY] = "policy",
+	[REFUSAL_LOGIN] = "login",
+	[REFUSAL_ACCOUNT] = "account",
 };
 
-/* Whose limit a refusal speaks of. */
-static const struct {
-	int code;
-	const char *text;
-	bool ours;
-} limits[] = {
-	{ 550, "Daily user sending limit exceeded", true },
-	{ 454, "Throttling failure: Daily message quota exceeded.", true },
-	{ 454, "Throttling failure: Maximum sending rate exceeded.", true },
-	{ 451, "You have reached your hourly limit", true },
-	{ 452, "mailbox quota exceeded", false },
-	{ 552, "message size limit exceeded", false },
-	{ 550, "no such user", false },
-	{ 250, "daily limit is far away", false },
+static const char *const actions[] = {
+	[ACTION_BY_CODE] = "by code",
+	[ACTION_RETRY] = "retry",
+	[ACTION_PAUSE] = "pause",
+	[ACTION_SPLIT] = "split",
 };
+
+static bool
+parse(const char *text, struct reply *reply)
+{
+	struct reply_parser parser;
+	struct buffer line;
+	const char *bytes;
+	size_t n;
+	bool good;
+
+	buffer_init(&line, LINE_MAX_HERE);
+	buffer_format(&line, "%s\r\n", text);
+	bytes = buffer_string(&line);
+	n = line.length;
+	reply_init(&parser);
+	good = reply_input(&parser, &bytes, &n) == REPLY_END;
+	*reply = parser.reply;
+	reply_free(&parser);
+	buffer_free(&line);
+	return good;
+}
 
 static void
-test_limits(void)
+meet(const struct refusal *row)
 {
-	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
-		struct reply reply;
+	for (size_t i = 0; i < LISTS; i++)
+		for (size_t k = 0; lists[i][k].meaning != NULL; k++)
+			met[i][k] += &lists[i][k] == row;
+}
 
-		reply_set(&reply, limits[i].code, "", limits[i].text);
-		ok(reply_is_account_limit(&reply) == limits[i].ours, "%d %s: %s", limits[i].code, limits[i].text,
-		    limits[i].ours ? "ours" : "not ours");
+/* What the program makes of a line "PROVIDER STEP REPLY", into out; false when it is no such line. */
+static bool
+answer(const char *line, char *out, size_t size)
+{
+	char provider[32], step[32], pause[32] = "";
+	const struct refusal *row;
+	struct reply reply;
+	int at = 0;
+
+	if (sscanf(line, "%31s %31s %n", provider, step, &at) != 2 || !parse(line + at, &reply))
+		return false;
+	if (step_named(step) == STEP_ANY && strcmp(step, "any") != 0)
+		return false;
+	row = explain_reply(strcmp(provider, "-") != 0 ? provider : NULL, step_named(step), &reply);
+	meet(row);
+	if (row->pause > 0)
+		snprintf(pause, sizeof(pause), " %us", row->pause);
+	snprintf(
+	    out, size, "\t%s, %s%s: %s; %s", classes[row->class], actions[row->action], pause, row->meaning, row->cure);
+	return true;
+}
+
+/* Reads the rows; with renew, prints them with the answers of today. */
+static void
+test_rows(bool renew)
+{
+	FILE *file = fopen("tests/unit/explain.rows", "r");
+	char line[LINE_MAX_HERE], want[LINE_MAX_HERE] = "", got[LINE_MAX_HERE];
+
+	if (file == NULL) {
+		ok(false, "tests/unit/explain.rows is there");
+		return;
+	}
+	while (fgets(line, sizeof(line), file) != NULL) {
+		line[strcspn(line, "\n")] = '\0';
+		if (line[0] == '\t' && renew)
+			continue;
+		if (renew)
+			puts(line);
+		if (line[0] == '\0' || line[0] == '#')
+			continue;
+		if (!renew && fgets(want, sizeof(want), file) == NULL)
+			want[0] = '\0';
+		want[strcspn(want, "\n")] = '\0';
+		if (!answer(line, got, sizeof(got)))
+			snprintf(got, sizeof(got), "\tcannot be read");
+		if (renew)
+			puts(got);
+		else if (!ok(strcmp(got, want) == 0, "%.100s", line))
+			note("%s", got);
+	}
+	fclose(file);
+}
+
+static bool
+is_clause(const char *text)
+{
+	size_t length = strlen(text);
+	bool name = false;
+	static const char *const names[] = { "Brevo", "SES", "SendGrid", "Mailgun", "Mailjet", "MailerSend", "Postmark",
+		"Google", "Microsoft", "SparkPost", "Zoho", "AWS", "SMTP", "SPF", "OAuth" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		name |= strncmp(text, names[i], strlen(names[i])) == 0;
+	return length > 0 && text[length - 1] != '.' && ((text[0] >= 'a' && text[0] <= 'z') || name);
+}
+
+/* Alternatives are not cut when they are looked for. */
+static bool
+fits_in(const char *patterns)
+{
+	for (size_t n; patterns != NULL && *patterns != '\0'; patterns += n + (patterns[n] == '|')) {
+		n = strcspn(patterns, "|");
+		if (n == 0 || n > REFUSAL_TEXT_MAX)
+			return false;
+	}
+	return true;
+}
+
+static void
+test_lists(void)
+{
+	for (size_t i = 0; i < LISTS; i++) {
+		for (size_t k = 0; lists[i][k].meaning != NULL; k++) {
+			const struct refusal *row = &lists[i][k];
+
+			ok(met[i][k] > 0, "met in explain.rows: %zu.%zu %d %s %s", i, k, row->code,
+			    row->text != NULL ? row->text : "", row->meaning);
+			ok(is_clause(row->meaning) && is_clause(row->cure), "clauses: %s; %s", row->meaning, row->cure);
+			ok(fits_in(row->text) && fits_in(row->provider), "patterns of %s", row->meaning);
+			if (row->class == REFUSAL_LOGIN)
+				ok(row->action == ACTION_PAUSE, "pause: %s", row->meaning);
+		}
+	}
+}
+
+/* Where nothing is known the class decides, at every step; nothing is refused for good before its time. */
+static void
+test_codes(void)
+{
+	for (enum smtp_step step = STEP_ANY; step <= STEP_END; step++) {
+		bool good = true;
+
+		for (int code = 200; code < 600; code++) {
+			struct reply reply;
+			const struct refusal *row;
+			enum verdict verdict;
+
+			reply_set(&reply, code, "", "");
+			row = explain_reply(NULL, step, &reply);
+			verdict = refusal_verdict(row, &reply);
+			good = good && row->meaning != NULL &&
+			       (code < 400      ? verdict == DELIVERED
+				   : code < 500 ? verdict == DEFERRED
+						: verdict == (row->action == ACTION_BY_CODE ? FAILED : DEFERRED));
+		}
+		ok(good, "all codes at step %d", (int)step);
+	}
+}
+
+static void
+test_outcomes(void)
+{
+	static const struct {
+		enum smtp_step step;
+		int code;
+		const char *enhanced, *outcome; /* how it begins */
+	} rows[] = {
+		{ STEP_RCPT, 250, "", "goes on" },
+		{ STEP_RCPT, 450, "", "keeps the message" },
+		{ STEP_RCPT, 550, "", "gives the message up" },
+		{ STEP_RCPT, 452, "4.5.3", "names the other recipients" },
+		{ STEP_RCPT, 421, "", "keeps all mail" },
+		{ STEP_ANY, 535, "", "keeps all mail" },
+		{ STEP_GREETING, 554, "", "keeps all mail" },
+		{ STEP_STARTTLS, 500, "", "keeps all mail" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct reply reply;
+		const char *got;
+
+		reply_set(&reply, rows[i].code, rows[i].enhanced, "");
+		got = refusal_outcome(explain_reply(NULL, rows[i].step, &reply), rows[i].step, &reply);
+		ok(strncmp(got, rows[i].outcome, strlen(rows[i].outcome)) == 0, "%d: %s", rows[i].code, got);
+	}
+}
+
+static void
+test_our_words(void)
+{
+	struct reply reply;
+
+	reply_set(&reply, 0, "", "connection refused");
+	ok(strcmp(explain_reply(NULL, STEP_ANY, &reply)->meaning, "the mail could not be handed to the smarthost") == 0,
+	    "no server said anything");
+}
+
+static void
+test_steps(void)
+{
+	static const struct {
+		const char *name;
+		enum smtp_step step;
+	} rows[] = {
+		{ "greeting", STEP_GREETING },
+		{ "EHLO", STEP_EHLO },
+		{ "helo", STEP_EHLO },
+		{ "STARTTLS", STEP_STARTTLS },
+		{ "auth", STEP_AUTH },
+		{ "MAIL FROM", STEP_MAIL },
+		{ "mail", STEP_MAIL },
+		{ "RCPT TO", STEP_RCPT },
+		{ "rcpt", STEP_RCPT },
+		{ "DATA", STEP_DATA },
+		{ "BDAT", STEP_END },
+		{ "message", STEP_END },
+		{ "end of message", STEP_END },
+		{ "end", STEP_END },
+		{ "RSET", STEP_ANY },
+		{ "m", STEP_ANY },
+		{ "", STEP_ANY },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		ok(step_named(rows[i].name) == rows[i].step, "step \"%s\"", rows[i].name);
+}
+
+static void
+test_typos(void)
+{
+	static const struct {
+		const char *address, *meant;
+	} rows[] = {
+		{ "bob@gmail.com", NULL },
+		{ "bob@GMAIL.COM", NULL },
+		{ "bob@gmial.com", "gmail.com" }, /* swapped */
+		{ "bob@gmil.com", "gmail.com" }, /* too few */
+		{ "bob@gmaill.com", "gmail.com" }, /* too many */
+		{ "bob@gnail.com", "gmail.com" }, /* wrong */
+		{ "bob@gmail.con", "gmail.com" },
+		{ "bob@gmail.co", "gmail.com" },
+		{ "bob@gmail.comm", "gmail.com" },
+		{ "bob@Hotmial.com", "hotmail.com" },
+		{ "bob@hotmail.cmo", "hotmail.com" },
+		{ "bob@outlok.com", "outlook.com" },
+		{ "bob@t-onlien.de", "t-online.de" },
+		{ "bob@mail.com", NULL }, /* a domain of its own, though near gmail.com */
+		{ "bob@ymail.com", NULL },
+		{ "bob@gmx.ch", NULL }, /* too short to tell */
+		{ "bob@hmailo.com", NULL }, /* two slips */
+		{ "bob@shop.example", NULL },
+		{ "\"a@gmail.com\"@yaho.com", "yahoo.com" },
+		{ "yahooo.com", "yahoo.com" },
+		{ "bob@", NULL },
+		{ "", NULL },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *got = typo_meant(rows[i].address);
+
+		if (!ok(rows[i].meant == NULL ? got == NULL : got != NULL && strcmp(got, rows[i].meant) == 0, "%s: %s",
+			rows[i].address, rows[i].meant != NULL ? rows[i].meant : "no guess"))
+			note("%s", got != NULL ? got : "no guess");
 	}
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
-	test_limits();
-	for (const struct row *row = rows; row < rows + sizeof(rows) / sizeof(rows[0]); row++) {
-		struct reply reply;
-		const struct refusal *got;
-
-		reply_set(&reply, row->code, row->enhanced, "");
-		got = explain_reply(&reply);
-		if (!ok(got->class == row->class && strncmp(got->meaning, row->meaning, strlen(row->meaning)) == 0,
-			"%03d %s: %s", row->code, row->enhanced, row->meaning))
-			note("%d, %s", (int)got->class, got->meaning);
-		ok(got->cure[0] != '\0' && got->cure[strlen(got->cure) - 1] != '.', "%03d %s: a cure without full stop",
-		    row->code, row->enhanced);
-	}
+	(void)argv;
+	test_rows(argc > 1);
+	if (argc > 1)
+		return 0;
+	test_lists();
+	test_codes();
+	test_outcomes();
+	test_our_words();
+	test_steps();
+	test_typos();
 	return tap_done();
 }

@@ -78,6 +78,12 @@ explain(const struct reply *reply, const char **meaning, const char **cure)
 	*cure = "do something about it";
 }
 
+static const char *
+meant(const char *address)
+{
+	return strcmp(address, "dave@x.test") == 0 ? "y.test" : NULL;
+}
+
 /* The report about a row, into out. */
 static void
 build(const struct row *row, int64_t now, struct buffer *out)
@@ -96,6 +102,7 @@ build(const struct row *row, int64_t now, struct buffer *out)
 		.zone = row->zone,
 		.envelope = &e,
 		.explain = explain,
+		.meant = meant,
 		.header = row->header,
 		.header_length = strlen(row->header),
 		.body = row->body,
@@ -287,6 +294,7 @@ check_bounds(void)
 		.until = NOON + 1,
 		.envelope = &e,
 		.explain = explain,
+		.meant = meant,
 		.smarthost = "h:1",
 		.header_length = RETURNED_HEADER_MAX };
 	char *header = allocate(RETURNED_HEADER_MAX, 1), address[ADDRESS_MAX + 1], text[REPLY_TEXT_MAX];
