@@ -53,10 +53,10 @@ OBJECTS = \
 	sendmail/smtp/digest.o \
 	sendmail/smtp/commands.o \
 	sendmail/smtp/explain.o \
+	sendmail/smtp/form.o \
 	sendmail/smtp/explain_code.o \
 	sendmail/smtp/explain_provider.o \
 	sendmail/smtp/explain_text.o \
-	sendmail/smtp/form.o \
 	sendmail/smtp/login.o \
 	sendmail/smtp/reply.o \
 	sendmail/smtp/scram.o \
@@ -104,9 +104,9 @@ OBJECTS = \
 	sendmail/delivery/settle.o \
 	sendmail/command/caller.o \
 	sendmail/command/control.o \
+	sendmail/command/lines.o \
 	sendmail/command/explain.o \
 	sendmail/command/intake.o \
-	sendmail/command/lines.o \
 	sendmail/command/mailq.o \
 	sendmail/command/options.o \
 	sendmail/command/outcome.o \

@@ -138,10 +138,12 @@ bool form_sendable(const char *address, bool utf8);
 void form_refuse(const struct smtp *, struct envelope *);
 /* Decides what becomes of the message in the transaction that begins; its OPEN recipients stand. */
 void form_decide(struct smtp *);
+/* True when the server takes what the sender wants of reports (RFC 3461). */
+bool form_passes_wishes(const struct smtp *);
+/* Appends the parameters of RCPT to the line. */
+void form_wishes(struct smtp *, const char *address);
 /* Appends the parameters of MAIL to the line. */
 void form_parameters(struct smtp *);
-/* The same of RCPT: which reports the sender wants of this recipient (RFC 3461 4.1, 4.2). */
-void form_recipient_parameters(struct smtp *, const char *address);
 
 /* Begins the best login that is offered and allowed. */
 void auth_begin(struct smtp *);

@@ -13,7 +13,7 @@
 #include "message/words.h"
 #include "smtp/engine.h"
 
-enum { ORCPT_MAX = 200 /* bytes of an address; a longer one does without ORCPT, lest the command is too long */ };
+enum { WISHES_ADDRESS_MAX = 200 /* a longer or unusual address does without ORCPT */ };
 
 const char *
 form_sender(const struct smtp *s, const struct envelope *envelope)
@@ -93,13 +93,19 @@ form_decide(struct smtp *s)
 		t->form.convert |= CONVERT_HEADER;
 }
 
+bool
+form_passes_wishes(const struct smtp *s)
+{
+	return (s->server.bits & CAN_DSN) != 0;
+}
+
 /* What reports about the whole message should be like (RFC 3461 4.3, 4.4). */
 static void
 add_report_form(struct smtp *s)
 {
 	const struct envelope *envelope = s->mail.envelope;
 
-	if ((s->server.bits & CAN_DSN) == 0)
+	if (!form_passes_wishes(s))
 		return;
 	if (envelope->ret != 0)
 		buffer_format(&s->line, " RET=%s", envelope->ret == 'F' ? "FULL" : "HDRS");
@@ -107,6 +113,28 @@ add_report_form(struct smtp *s)
 		buffer_add_string(&s->line, " ENVID=");
 		xtext_encode(&s->line, envelope->envid, strlen(envelope->envid));
 	}
+}
+
+/* Which reports the sender wants of this recipient (RFC 3461 4.1, 4.2). */
+void
+form_wishes(struct smtp *s, const char *address)
+{
+	static const char *const words[] = { "NEVER", "SUCCESS", "FAILURE", "DELAY" };
+	unsigned notify = s->mail.envelope->notify;
+	const char *separator = " NOTIFY=";
+
+	if (!form_passes_wishes(s) || notify == 0)
+		return;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if ((notify & 1U << i) == 0)
+			continue;
+		buffer_format(&s->line, "%s%s", separator, words[i]);
+		separator = ",";
+	}
+	if (strlen(address) > WISHES_ADDRESS_MAX || address_needs_utf8(address))
+		return;
+	buffer_add_string(&s->line, " ORCPT=rfc822;");
+	xtext_encode(&s->line, address, strlen(address));
 }
 
 void
@@ -124,25 +152,4 @@ form_parameters(struct smtp *s)
 	if (t->utf8)
 		buffer_add_string(&s->line, " SMTPUTF8");
 	add_report_form(s);
-}
-
-void
-form_recipient_parameters(struct smtp *s, const char *address)
-{
-	static const char *const words[] = { "NEVER", "SUCCESS", "FAILURE", "DELAY" };
-	unsigned notify = s->mail.envelope->notify;
-	const char *separator = " NOTIFY=";
-
-	if ((s->server.bits & CAN_DSN) == 0 || notify == 0)
-		return;
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		if ((notify & 1U << i) == 0)
-			continue;
-		buffer_format(&s->line, "%s%s", separator, words[i]);
-		separator = ",";
-	}
-	if (strlen(address) > ORCPT_MAX || address_needs_utf8(address))
-		return;
-	buffer_add_string(&s->line, " ORCPT=rfc822;");
-	xtext_encode(&s->line, address, strlen(address));
 }

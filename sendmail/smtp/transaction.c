@@ -271,7 +271,7 @@ next_is_recipient(struct smtp *s)
 		if (t->fates[i] != OPEN)
 			continue;
 		buffer_format(&s->line, "RCPT TO:<%s>", address);
-		form_recipient_parameters(s, address);
+		form_wishes(s, address);
 		if (form_sendable(address, t->utf8) && smtp_command(s, VERB_RCPT, i))
 			return true;
 		buffer_clear(&s->line);
@@ -389,8 +389,8 @@ smtp_mail(struct smtp *s, struct envelope *envelope)
 
 	if ((smtp_want(s) & SMTP_IDLE) == 0 || !fits(s, envelope))
 		return;
-	envelope->wishes_passed = (s->server.bits & CAN_DSN) != 0;
 	form_refuse(s, envelope);
+	envelope->wishes_passed = form_passes_wishes(s);
 	*t = (struct transaction){ .envelope = envelope, .tally[CLOSED] = envelope->count };
 	t->fates = allocate(envelope->count, 1);
 	for (size_t i = 0; i < envelope->count; i++) {
