@@ -13,6 +13,7 @@
 #include "base/encode.h"
 #include "config/preset.h"
 #include "config/secret.h"
+#include "message/outgoing.h"
 #include "smtp/explain.h"
 
 enum {
@@ -24,7 +25,7 @@ enum {
 	SLOWEST_RATE = 1024, /* ... this many bytes */
 	NONCE_BYTES = 18,
 	NONCE_MAX = NONCE_BYTES * 4 / 3 + 1,
-	FIELDS_MAX = LIST_MAX * 1000,
+	FIELDS_MAX = OUTGOING_FIELDS_MAX,
 };
 
 struct session {
