@@ -240,13 +240,12 @@ try_other_secret(struct delivery *d, struct door *door)
 		    });
 }
 
-/* Opens a session; what comes of it begins or lifts the smarthost's pause. */
+/* Opens a session; without one the smarthost's pause begins. */
 static enum attempt
 open_session(struct delivery *d)
 {
 	struct queue *queue = d->options.queue;
 	struct door door;
-	struct pause pause;
 
 	close_way(way_of(d));
 	if (is_paused(d))
@@ -258,8 +257,6 @@ open_session(struct delivery *d)
 	try_other_secret(d, &door);
 	if (is_in(d)) {
 		door_remember(queue, d->smarthost, &door, time(NULL));
-		if (queue != NULL && pause_read(queue, d->smarthost, &pause))
-			pause_lift(queue, d->smarthost);
 		if (d->options.opened != NULL)
 			d->options.opened(d->options.opened_context);
 		return ATTEMPT_MADE;
@@ -267,6 +264,25 @@ open_session(struct delivery *d)
 	if (queue != NULL && !left(d))
 		pause_begin(queue, d->smarthost, &d->schedule, &d->trouble, time(NULL));
 	return ATTEMPT_TROUBLE;
+}
+
+/*
+ * The first message of a session tells whether the smarthost serves us: the
+ * login alone does not, when the account may send no more.
+ */
+static void
+judge_smarthost(struct delivery *d)
+{
+	struct queue *queue = d->options.queue;
+	int64_t now = time(NULL);
+	struct pause pause;
+
+	if (queue == NULL || left(d))
+		return;
+	if (d->trouble.everybody)
+		pause_begin(queue, d->smarthost, &d->schedule, &d->trouble, now);
+	else if (pause_read(queue, d->smarthost, &pause) && !pause_stands(&pause, &d->schedule, now))
+		pause_lift(queue, d->smarthost);
 }
 
 /*
@@ -299,8 +315,8 @@ send_through_session(struct delivery *d, struct entry *entry, bool last)
 	d->trouble = *session_trouble(way_of(d)->session);
 	if (used && is_worn_out(d, envelope, waiting))
 		return send_through_session(d, entry, last); /* the session is not usable any more: on a new one */
-	if (d->trouble.everybody && !used && d->options.queue != NULL && !left(d))
-		pause_begin(d->options.queue, d->smarthost, &d->schedule, &d->trouble, time(NULL));
+	if (!used)
+		judge_smarthost(d);
 	return ATTEMPT_MADE;
 }
 
