@@ -10,7 +10,7 @@
 /*
  * To be called first in main: descriptors 0 to 2 are open (on /dev/null where
  * the caller closed them), all others closed; SIGPIPE and SIGXFSZ ignored,
- * SIGCHLD default, no signal blocked, no alarm pending; umask 077.
+ * SIGCHLD default, no signal blocked, no alarm pending; umask 077, no core.
  * 0, or -1 with errno when a missing descriptor could not be replaced.
  */
 int process_start(void);

@@ -162,6 +162,18 @@ take_slot(struct delivery *d)
 	return way->slot >= 0;
 }
 
+/* A secret serves all ports that are tried for one session: a command may ask a person, or a vault that counts. */
+static int
+hold_secret(struct way *way, const struct smarthost *host, unsigned which, struct reason *why)
+{
+	if (way->secret != NULL && way->which == which)
+		return 0;
+	free_secret(way->secret);
+	way->secret = NULL;
+	way->which = which;
+	return secret_count(host) > 0 ? secret_obtain(host, which, &way->secret, why) : 0;
+}
+
 /* One port, one secret; the trouble says what came of it. */
 static void
 knock(struct delivery *d, const struct door *door)
@@ -170,9 +182,10 @@ knock(struct delivery *d, const struct door *door)
 	struct way *way = way_of(d);
 	struct reason why;
 
-	close_way(way);
+	session_close(way->session);
+	way->session = NULL;
 	d->trouble = (struct trouble){ .kind = TROUBLE_NONE };
-	if (secret_count(host) > 0 && secret_obtain(host, door->secret, &way->secret, &why) != 0) {
+	if (hold_secret(way, host, door->secret, &why) != 0) {
 		d->trouble = (struct trouble){ .kind = TROUBLE_LOGIN, .everybody = true };
 		reason_set(&d->trouble.reason, "%s login: %s", host->host, why.text);
 		return;

@@ -119,6 +119,21 @@ def ports_in_turn(lab):
 
 
 @test
+def one_secret_for_all_ports(lab):
+    """A command may ask a person, or a vault that counts: it runs once a login, whatever port answers."""
+    host, dead = lab.smarthost(), lab.smarthost()
+    dead.stop()
+    command = lab.path / 'print-secret'
+    command.write_text(f'#!/bin/sh\necho run >>{lab.path}/runs\necho secret\n')
+    command.chmod(0o700)
+    lab.config(host, smarthost={'port': f'{dead.implicit}, {dead.starttls}, {host.implicit}', 'tls': 'implicit',
+                                'password_file': None, 'password_command': command})
+    is_(lab.sendmail('r@x.test', stdin=MAIL).status, 0, 'status')
+    is_(len(host.messages()), 1, 'sent')
+    is_((lab.path / 'runs').read_text(), 'run\n', 'the command ran once')
+
+
+@test
 def nothing_but_silence_leads_to_the_next_port(lab):
     """A refused login, a wrong certificate: the other port is the same smarthost."""
     wrong, refusing, good = lab.smarthost(cert='wrong-name'), lab.smarthost(password='other'), lab.smarthost()

@@ -105,6 +105,24 @@ signals_are_set(void)
 	       sigismember(&blocked, SIGTERM) == 0 && alarm(0) == 0;
 }
 
+static void
+allow_cores(void)
+{
+	struct rlimit limit;
+
+	getrlimit(RLIMIT_CORE, &limit);
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_CORE, &limit);
+}
+
+static bool
+leaves_no_core(void)
+{
+	struct rlimit limit;
+
+	return getrlimit(RLIMIT_CORE, &limit) == 0 && limit.rlim_cur == 0;
+}
+
 static bool
 umask_is_set(void)
 {
@@ -145,6 +163,7 @@ main(void)
 		{ "four descriptors at most", few_descriptors, others_are_closed },
 		{ "signals ignored and blocked, an alarm", odd_signals, signals_are_set },
 		{ "umask 777", odd_umask, umask_is_set },
+		{ "a core would hold the password", allow_cores, leaves_no_core },
 		{ "detached", nothing, is_detached },
 		{ "not privileged", nothing, has_no_privilege },
 	};
