@@ -101,7 +101,8 @@ tell_failure(struct session *s, const struct smtp_failure *failure, const char *
 		snprintf(text, sizeof(text), "%s:%s %s: %s (%s); %s", s->route.host, s->route.port, failure->step, said,
 		    row->meaning, row->cure);
 	} else {
-		bool cured = strstr(said, "; ") != NULL; /* the connection knew better */
+		/* The connection knew better; what a server wrote may hold any sign. */
+		bool cured = failure->trouble == SMTP_CONNECTION && strstr(said, "; ") != NULL;
 
 		snprintf(text, sizeof(text), "%s:%s %s: %s%s%s", s->route.host, s->route.port, failure->step, said,
 		    cured ? "" : "; ", cured ? "" : cure);

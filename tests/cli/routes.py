@@ -189,6 +189,15 @@ def too_many_connections_is_no_wrong_secret(lab):
 
 
 @test
+def a_revoked_secret_is_a_wrong_secret(lab):
+    """What a rotation is for: the old key was disabled, and the server says so."""
+    host = lab.smarthost(reply=['auth=535 5.7.8 this API key is deactivated'])
+    lab.config(host, smarthost={'password_file': f'{secret(lab, "old", "a")}\npassword_file = {secret(lab, "new", "b")}'})
+    lab.sendmail('r@x.test', stdin=MAIL)
+    is_(len(host.sessions()), 2, 'the second one is shown')
+
+
+@test
 def the_account_pause_grows(lab):
     """The login works and the account does not: a session alone is no reason to begin anew with the shortest pause."""
     host = lab.smarthost(reply=['mail*2=452 4.7.1 sending rate exceeded'])
