@@ -59,7 +59,7 @@ add_response(struct smtp *s, const struct buffer *response)
 
 	base64_encode(&s->line, response->data, response->length);
 	s->line.overflow |= response->overflow;
-	remember(s, s->line.data + start, s->line.length - start);
+	remember(s, buffer_string(&s->line) + start, s->line.length - start);
 }
 
 static void
