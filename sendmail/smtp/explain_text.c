@@ -6,6 +6,14 @@
 
 enum { HOUR = 3600 };
 
+/* Meaning and cure of what is asked for early and again late: in between stand the words of the account. */
+#define OTHER_WAY "send again later, or reach the recipient in another way"
+#define MAILBOX_FULL "the mailbox is full", OTHER_WAY
+#define TOO_LARGE "the message is larger than the server takes", "send a smaller message, or a link"
+#define SPAM                                                                                                           \
+	"the server takes the message for spam",                                                                       \
+	    "check SPF, DKIM and DMARC of the sender's domain, then the message's links and words"
+
 /* provider, steps, code, enhanced, text, class, action, pause, meaning, cure */
 const struct refusal refusals_by_text[] = {
 	/* The login: a refusal of it is not always a wrong password. */
@@ -45,21 +53,29 @@ const struct refusal refusals_by_text[] = {
 	    ACTION_PAUSE, 0, "the server cannot check the login for the moment, and it may be right",
 	    "see the provider's status page if it lasts" },
 
+	/* The account, whatever the reason is. */
+	{ NULL, 0, 5, NULL,
+	    "your account*suspended|your account*disabled|your account*blocked|account*suspended*sending|"
+	    "sending suspended|sending is suspended|sending disabled|sending is disabled|account*under review",
+	    REFUSAL_ACCOUNT, ACTION_PAUSE, 0, "the provider has suspended the account",
+	    "see the provider's panel, or ask the provider" },
+
+	/* The sender's domain. */
+
 	/* What is said of one message or one recipient, though it sounds like the account. */
 	{ NULL, AT_END, 5, NULL, "as spam|be spam|of spam|spam content|spam message|likely unsolicited", REFUSAL_POLICY,
-	    ACTION_BY_CODE, 0, "the server takes the message for spam",
-	    "check SPF, DKIM and DMARC of the sender's domain, then the message's links and words" },
+	    ACTION_BY_CODE, 0, SPAM },
 	{ NULL, AT_MAIL | AT_CONTENT, 552, NULL, "message size|message*too large|message*too big", REFUSAL_SIZE,
-	    ACTION_BY_CODE, 0, "the message is larger than the server takes", "send a smaller message, or a link" },
+	    ACTION_BY_CODE, 0, TOO_LARGE },
+	{ NULL, AT_RCPT | AT_END, 0, NULL, "recipient has exceeded|recipient exceeded|recipient is over", REFUSAL_FULL,
+	    ACTION_BY_CODE, 0, MAILBOX_FULL },
 	{ NULL, AT_RCPT | AT_END, 0, NULL,
-	    "limit*this recipient|limit*this mailbox|limit*this user|recipient has exceeded|recipient exceeded",
+	    "receiving*limit|receiving mail*rate|receiving mail*quickly|receive limit|limit*this recipient|"
+	    "limit*this mailbox|limit*this user",
 	    REFUSAL_FULL, ACTION_RETRY, 0, "the recipient gets more mail than his provider lets in for now",
-	    "send again later, or reach the recipient in another way" },
+	    OTHER_WAY },
 
-	/* The account: all of its mail waits. */
-	{ NULL, AT_RCPT | AT_END, 0, NULL, "receiving*limit|receiving mail*rate|receiving mail*quickly|receive limit",
-	    REFUSAL_FULL, ACTION_RETRY, 0, "the recipient gets more mail than his provider lets in for now",
-	    "send again later, or reach the recipient in another way" },
+	/* The account's limits: all of its mail waits. */
 	{ NULL, 0, 0, NULL,
 	    "out of credits|enough credits|insufficient credit|credits exceeded|exhausted*credits|credit*exhausted",
 	    REFUSAL_ACCOUNT, ACTION_PAUSE, HOUR, "the plan's messages are used up",
@@ -76,13 +92,6 @@ const struct refusal refusals_by_text[] = {
 	{ NULL, AT_OPENING | AT_MAIL, 0, NULL,
 	    "too many connections|too many concurrent|connection limit|connection rate", REFUSAL_ACCOUNT, ACTION_PAUSE,
 	    0, "there are too many connections at a time", "lower connections in [smarthost]" },
-	{ NULL, 0, 5, NULL,
-	    "your account*suspended|your account*disabled|your account*blocked|account*suspended*sending|"
-	    "sending suspended|sending is suspended|sending disabled|sending is disabled|account*under review",
-	    REFUSAL_ACCOUNT, ACTION_PAUSE, 0, "the provider has suspended the account",
-	    "see the provider's panel, or ask the provider" },
-
-	/* The sender's domain. */
 	{ NULL, AT_MESSAGE, 0, NULL, "dmarc", REFUSAL_POLICY, ACTION_BY_CODE, 0,
 	    "the DMARC policy of the sender's domain forbids mail like this",
 	    "publish the provider's SPF and DKIM records, or set from in [smarthost] to a domain that has them" },
@@ -151,8 +160,7 @@ const struct refusal refusals_by_text[] = {
 	{ NULL, AT_RCPT | AT_CONTENT, 0, NULL,
 	    "mailbox*full|full mailbox|mailbox*quota|quota*mailbox|over quota|over-quota|overquota|out of storage|"
 	    "exceed*storage|mailbox*exceed|quota exceeded",
-	    REFUSAL_FULL, ACTION_BY_CODE, 0, "the mailbox is full",
-	    "send again later, or reach the recipient in another way" },
+	    REFUSAL_FULL, ACTION_BY_CODE, 0, MAILBOX_FULL },
 	{ NULL, AT_RCPT, 0, NULL, "too many recipients|too much recipients|recipients limit|recipient limit",
 	    REFUSAL_OTHER, ACTION_SPLIT, 0, "the server takes no more recipients in one transaction",
 	    "set recipients_per_message to spare the refusal" },
@@ -180,15 +188,14 @@ const struct refusal refusals_by_text[] = {
 	/* The message. */
 	{ NULL, AT_MAIL | AT_CONTENT, 0, NULL,
 	    "too large|too big|too long|size*exceed|exceed*size|size limit|max*message size", REFUSAL_SIZE,
-	    ACTION_BY_CODE, 0, "the message is larger than the server takes", "send a smaller message, or a link" },
+	    ACTION_BY_CODE, 0, TOO_LARGE },
 	{ NULL, AT_CONTENT, 0, NULL,
 	    "virus|malware|security issue|dangerous|prohibited*attachment|attachment*not allowed", REFUSAL_POLICY,
 	    ACTION_BY_CODE, 0, "the server does not take this attachment or takes it for a virus",
 	    "send a link instead, or the file in another form" },
 	{ NULL, AT_CONTENT, 0, NULL,
 	    "spam|unsolicited|bulk mail|junk|content rejected|rejected*content|content*reject|message content",
-	    REFUSAL_POLICY, ACTION_BY_CODE, 0, "the server takes the message for spam",
-	    "check SPF, DKIM and DMARC of the sender's domain, then the message's links and words" },
+	    REFUSAL_POLICY, ACTION_BY_CODE, 0, SPAM },
 
 	/* A code for good beside words that say otherwise. */
 	{ NULL, AT_MESSAGE, 5, NULL,
