@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "config/preset.h"
 #include "smtp/explain.h"
 #include "smtp/reply.h"
 #include "smtp/typo.h"
@@ -117,26 +118,36 @@ print(const char *provider, enum smtp_step step, const struct reply *reply)
 	printf("sendmail-submit: %s\n", refusal_outcome(row, step, reply));
 }
 
+/* Takes the options off; the index of what follows them, or -1 with or without a reason. */
+static int
+read_options(int argc, char **argv, const struct preset **provider, enum smtp_step *step, struct reason *reason)
+{
+	int i;
+
+	for (i = 0; i + 1 < argc && argv[i][0] == '-'; i += 2) {
+		if (strcmp(argv[i], "--provider") == 0) {
+			if ((*provider = preset_find(argv[i + 1])) == NULL)
+				return reason_set(reason, "--provider is one that \"sendmailctl providers\" lists");
+		} else if (strcmp(argv[i], "--step") != 0) {
+			return -1;
+		} else if ((*step = step_named(argv[i + 1])) == STEP_ANY)
+			return reason_set(reason, "--step is greeting, ehlo, starttls, auth, mail, rcpt, data or end");
+	}
+	return i;
+}
+
 int
 explain_run(struct caller *caller, int argc, char **argv, struct reason *reason)
 {
-	const char *provider = NULL;
+	const struct preset *provider = NULL;
 	enum smtp_step step = STEP_ANY;
 	struct reply reply;
 	struct buffer text;
-	int i, status = EX_OK;
+	int i = read_options(argc, argv, &provider, &step, reason), status = EX_OK;
 
 	(void)caller;
-	for (i = 0; i + 1 < argc && argv[i][0] == '-'; i += 2) {
-		if (strcmp(argv[i], "--provider") == 0)
-			provider = argv[i + 1];
-		else if (strcmp(argv[i], "--step") != 0)
-			return EX_USAGE;
-		else if ((step = step_named(argv[i + 1])) == STEP_ANY) {
-			reason_set(reason, "--step is greeting, ehlo, starttls, auth, mail, rcpt, data or end");
-			return EX_USAGE;
-		}
-	}
+	if (i < 0)
+		return EX_USAGE;
 	buffer_init(&text, PASTED_MAX);
 	for (; i < argc; i++)
 		buffer_format(&text, "%s%s", text.length > 0 ? " " : "", argv[i]);
@@ -146,7 +157,7 @@ explain_run(struct caller *caller, int argc, char **argv, struct reason *reason)
 		reason_set(reason, "this is no reply of a server: it begins with a code such as 550");
 		status = EX_USAGE;
 	} else
-		print(provider, step, &reply);
+		print(provider != NULL ? provider->name : NULL, step, &reply);
 	buffer_free(&text);
 	return status;
 }

@@ -62,6 +62,8 @@ fill_host(struct load *load, struct part *part, const struct preset *preset)
 
 	if (stream != 0 && !preset_has_streams(preset))
 		return load_error(load, stream, "stream: %s has no message streams, remove the line", preset->name);
+	if (region == 0 && load_line(part, "host") != 0)
+		return 0;
 	buffer_init(&host, SOURCE_MAX);
 	if (preset_host(preset, smarthost->region, smarthost->stream, &host, &why) != 0)
 		result = load_error(load, region != 0 ? region : load_line(part, "provider"), "%s: %s",

@@ -162,6 +162,18 @@ take_slot(struct delivery *d)
 	return way->slot >= 0;
 }
 
+/* A secret serves all ports that are tried for one session: a command may ask a person, or a vault that counts. */
+static int
+hold_secret(struct way *way, const struct smarthost *host, unsigned which, struct reason *why)
+{
+	if (way->secret != NULL && way->which == which)
+		return 0;
+	free_secret(way->secret);
+	way->secret = NULL;
+	way->which = which;
+	return secret_count(host) > 0 ? secret_obtain(host, which, &way->secret, why) : 0;
+}
+
 /* One port, one secret; the trouble says what came of it. */
 static void
 knock(struct delivery *d, const struct door *door)
@@ -170,9 +182,10 @@ knock(struct delivery *d, const struct door *door)
 	struct way *way = way_of(d);
 	struct reason why;
 
-	close_way(way);
+	session_close(way->session);
+	way->session = NULL;
 	d->trouble = (struct trouble){ .kind = TROUBLE_NONE };
-	if (secret_count(host) > 0 && secret_obtain(host, door->secret, &way->secret, &why) != 0) {
+	if (hold_secret(way, host, door->secret, &why) != 0) {
 		d->trouble = (struct trouble){ .kind = TROUBLE_LOGIN, .everybody = true };
 		reason_set(&d->trouble.reason, "%s login: %s", host->host, why.text);
 		return;
@@ -240,13 +253,12 @@ try_other_secret(struct delivery *d, struct door *door)
 		    });
 }
 
-/* Opens a session; what comes of it begins or lifts the smarthost's pause. */
+/* Opens a session; without one the smarthost's pause begins. */
 static enum attempt
 open_session(struct delivery *d)
 {
 	struct queue *queue = d->options.queue;
 	struct door door;
-	struct pause pause;
 
 	close_way(way_of(d));
 	if (is_paused(d))
@@ -258,8 +270,6 @@ open_session(struct delivery *d)
 	try_other_secret(d, &door);
 	if (is_in(d)) {
 		door_remember(queue, d->smarthost, &door, time(NULL));
-		if (queue != NULL && pause_read(queue, d->smarthost, &pause))
-			pause_lift(queue, d->smarthost);
 		if (d->options.opened != NULL)
 			d->options.opened(d->options.opened_context);
 		return ATTEMPT_MADE;
@@ -267,6 +277,25 @@ open_session(struct delivery *d)
 	if (queue != NULL && !left(d))
 		pause_begin(queue, d->smarthost, &d->schedule, &d->trouble, time(NULL));
 	return ATTEMPT_TROUBLE;
+}
+
+/*
+ * The first message of a session tells whether the smarthost serves us: the
+ * login alone does not, when the account may send no more.
+ */
+static void
+judge_smarthost(struct delivery *d)
+{
+	struct queue *queue = d->options.queue;
+	int64_t now = time(NULL);
+	struct pause pause;
+
+	if (queue == NULL || left(d))
+		return;
+	if (d->trouble.everybody)
+		pause_begin(queue, d->smarthost, &d->schedule, &d->trouble, now);
+	else if (pause_read(queue, d->smarthost, &pause) && !pause_stands(&pause, &d->schedule, now))
+		pause_lift(queue, d->smarthost);
 }
 
 /*
@@ -299,8 +328,8 @@ send_through_session(struct delivery *d, struct entry *entry, bool last)
 	d->trouble = *session_trouble(way_of(d)->session);
 	if (used && is_worn_out(d, envelope, waiting))
 		return send_through_session(d, entry, last); /* the session is not usable any more: on a new one */
-	if (d->trouble.everybody && !used && d->options.queue != NULL && !left(d))
-		pause_begin(d->options.queue, d->smarthost, &d->schedule, &d->trouble, time(NULL));
+	if (!used)
+		judge_smarthost(d);
 	return ATTEMPT_MADE;
 }
 

@@ -33,6 +33,7 @@ struct way {
 	struct session *session; /* open, or NULL */
 	int slot; /* descriptor of the one taken, or -1 */
 	char *secret; /* owned, wiped; NULL: none */
+	unsigned which; /* of the smarthost's secrets this is */
 	const char *port; /* of the session */
 };
 

@@ -21,6 +21,7 @@ enum {
 	OUTPUT_ENOUGH = 4 * SMTP_BLOCK, /* unsent bytes above which the body waits */
 	DIAGNOSIS_SECONDS = 10, /* for the second look at a refused certificate */
 	GOODBYE_SECONDS = 1, /* for QUIT to leave */
+	FINAL_SECONDS = 600, /* for the answer to a whole message, at least (RFC 5321 4.5.3.2.6) */
 	MESSAGE_SECONDS = 3600, /* no message holds a session longer, plus a second for ... */
 	SLOWEST_RATE = 1024, /* ... this many bytes */
 	NONCE_BYTES = 18,
@@ -96,10 +97,13 @@ tell_failure(struct session *s, const struct smtp_failure *failure, const char *
 		    explain_reply(s->dialogue.provider, step_named(failure->step), &failure->reply);
 
 		s->trouble.least_pause = row->pause;
+		s->trouble.secret_refused =
+		    row->class == REFUSAL_LOGIN && failure->reply.code >= 500 && step_named(failure->step) == STEP_AUTH;
 		snprintf(text, sizeof(text), "%s:%s %s: %s (%s); %s", s->route.host, s->route.port, failure->step, said,
 		    row->meaning, row->cure);
 	} else {
-		bool cured = strstr(said, "; ") != NULL; /* the connection knew better */
+		/* The connection knew better; what a server wrote may hold any sign. */
+		bool cured = failure->trouble == SMTP_CONNECTION && strstr(said, "; ") != NULL;
 
 		snprintf(text, sizeof(text), "%s:%s %s: %s%s%s", s->route.host, s->route.port, failure->step, said,
 		    cured ? "" : "; ", cured ? "" : cure);
@@ -124,8 +128,6 @@ note_failure(struct session *s)
 		}
 		/* Before the answer to MAIL nothing was said of this message: the next one would fare no better. */
 		s->trouble.everybody = troubles[i].everybody || strcmp(failure->step, "MAIL FROM") == 0;
-		s->trouble.secret_refused = failure->trouble == SMTP_LOGIN && strcmp(failure->step, "AUTH") == 0 &&
-					    failure->reply.code / 100 == 5;
 		return;
 	}
 }
@@ -369,7 +371,7 @@ set_dialogue(struct session *s, const struct session_options *options)
 		.recipients_per_message = smarthost->recipients_per_message,
 		.messages_per_connection = smarthost->messages_per_connection,
 		.timeout = timeout,
-		.final_timeout = 2 * timeout,
+		.final_timeout = 2 * timeout > FINAL_SECONDS ? 2 * timeout : FINAL_SECONDS,
 		.trace = options->hooks->trace,
 		.trace_context = options->hooks->trace_context,
 	};

@@ -8,6 +8,7 @@
 
 #include "base/encode.h"
 #include "smtp/engine.h"
+#include "smtp/explain.h"
 
 enum {
 	RESPONSE_MAX = 12288, /* RFC 4954 section 4 */
@@ -58,7 +59,7 @@ add_response(struct smtp *s, const struct buffer *response)
 
 	base64_encode(&s->line, response->data, response->length);
 	s->line.overflow |= response->overflow;
-	remember(s, s->line.data + start, s->line.length - start);
+	remember(s, buffer_string(&s->line) + start, s->line.length - start);
 }
 
 static void
@@ -165,14 +166,16 @@ answer_challenge(struct smtp *s)
 /*
  * The server offers a mechanism that it does not take after all, because it
  * does not know it (504) or finds it too weak (534): another one may do. Each
- * is tried once.
+ * is tried once. Where 534 comes with words that we know it is the password or
+ * the account that will not do, and that would be a refused login repeated.
  */
 static bool
 fall_back(struct smtp *s, const struct reply *reply)
 {
 	const char *name = login_name(&s->login);
 
-	if (reply->code != 504 && reply->code != 534)
+	if (reply->code != 504 &&
+	    (reply->code != 534 || explain_reply(s->options->provider, STEP_AUTH, reply)->text != NULL))
 		return false;
 	s->server.mechanisms &= ~login_bit(name, strlen(name));
 	if (!choose(s))

@@ -10,12 +10,50 @@
 
 #include "base/encode.h"
 
+enum { WORDS_MAX = REPLY_TEXT_MAX + 1 };
+
 static const struct refusal *const lists[] = { refusals_by_provider, refusals_by_text, refusals_by_code };
 
 /* No server said anything: the reply's text is cause and cure already. */
 static const struct refusal unasked = { .class = REFUSAL_OTHER,
 	.meaning = "the mail could not be handed to the smarthost",
 	.cure = "ask whoever runs this machine" };
+
+/* The end of an address that begins here, in any of the forms in which servers quote one; NULL when none does. */
+static const char *
+address_end(const char *text)
+{
+	static const char ends[] = " <>()[]\"',;:";
+	const char *c = text;
+
+	if (*c == '<') {
+		c += strcspn(c, "@> ");
+		return *c == '@' ? c + strcspn(c, ">") : NULL;
+	}
+	if (*c == '"')
+		c += 1 + strcspn(c + 1, "\"");
+	c += *c == '"' ? 1 : strcspn(c, " @<>()[]\"',;:");
+	return c > text && *c == '@' ? c + 1 + strcspn(c + 1, ends) : NULL;
+}
+
+/*
+ * The words of a reply, a blank before the first. Addresses are none: whoever
+ * may choose a recipient could else speak to us in the server's name.
+ */
+static void
+take_words(char words[WORDS_MAX], const char *text)
+{
+	size_t n = 0;
+
+	words[n++] = ' ';
+	while (*text != '\0' && n + 1 < WORDS_MAX) {
+		const char *end = strchr(" <(['\":;,=", words[n - 1]) != NULL ? address_end(text) : NULL;
+
+		words[n++] = end != NULL ? '@' : *text;
+		text = end != NULL ? end : text + 1;
+	}
+	words[n] = '\0';
+}
 
 /* True when the text holds one of the patterns. */
 static bool
@@ -60,12 +98,37 @@ fits_place(const struct refusal *row, const char *provider, enum smtp_step step)
 	return here && his;
 }
 
+/* RFC 3463: it is a recipient's address or mailbox that is wrong, or the size. Behind the class. */
 static bool
-fits(const struct refusal *row, const char *provider, enum smtp_step step, const struct reply *reply)
+is_about_mailbox(const char *enhanced)
 {
+	static const char *const details[] = { "1.1", "1.2", "1.3", "1.6", "1.10", "3.4" };
+
+	if (enhanced[0] == '\0' || enhanced[1] == '\0')
+		return false;
+	for (size_t i = 0; i < sizeof(details) / sizeof(details[0]); i++)
+		if (strcmp(enhanced + 2, details[i]) == 0)
+			return true;
+	return strncmp(enhanced + 2, "2.", 2) == 0;
+}
+
+/* Where anybody's words would have all mail wait, a code that speaks of one mailbox counts more. */
+static bool
+fits_code(const struct refusal *row, const struct reply *reply)
+{
+	bool words_alone = row->provider == NULL && row->text != NULL && row->enhanced == NULL;
+
+	if (row->action == ACTION_PAUSE && words_alone && reply->code != 421 && is_about_mailbox(reply->enhanced))
+		return false;
 	return (row->code == 0 || row->code == reply->code || row->code == reply->code / 100) &&
-	       fits_enhanced(row->enhanced, reply->enhanced) && fits_place(row, provider, step) &&
-	       (row->text == NULL || says(row->text, reply->text));
+	       fits_enhanced(row->enhanced, reply->enhanced);
+}
+
+static bool
+fits(const struct refusal *row, const char *provider, enum smtp_step step, const struct reply *reply, const char *words)
+{
+	return fits_code(row, reply) && fits_place(row, provider, step) &&
+	       (row->text == NULL || says(row->text, words));
 }
 
 /* RFC 4954 section 6: no other command is answered so. */
@@ -78,11 +141,14 @@ is_of_login(int code)
 const struct refusal *
 explain_reply(const char *provider, enum smtp_step step, const struct reply *reply)
 {
+	char words[WORDS_MAX];
+
+	take_words(words, reply->text);
 	if (step == STEP_ANY && is_of_login(reply->code))
 		step = STEP_AUTH;
 	for (size_t i = 0; reply->code != 0 && i < sizeof(lists) / sizeof(lists[0]); i++)
 		for (const struct refusal *row = lists[i]; row->meaning != NULL; row++)
-			if (fits(row, provider, step, reply))
+			if (fits(row, provider, step, reply, words))
 				return row;
 	return &unasked;
 }

@@ -6,6 +6,14 @@
 
 enum { HOUR = 3600 };
 
+/* Meaning and cure of what is asked for early and again late: in between stand the words of the account. */
+#define OTHER_WAY "send again later, or reach the recipient in another way"
+#define MAILBOX_FULL "the mailbox is full", OTHER_WAY
+#define TOO_LARGE "the message is larger than the server takes", "send a smaller message, or a link"
+#define SPAM                                                                                                           \
+	"the server takes the message for spam",                                                                       \
+	    "check SPF, DKIM and DMARC of the sender's domain, then the message's links and words"
+
 /* provider, steps, code, enhanced, text, class, action, pause, meaning, cure */
 const struct refusal refusals_by_text[] = {
 	/* The login: a refusal of it is not always a wrong password. */
@@ -35,18 +43,39 @@ const struct refusal refusals_by_text[] = {
 	{ NULL, AT_AUTH, 0, NULL, "ip*not authori|ip*not allowed|ip*not whitelisted|unauthorized ip|unauthorised ip",
 	    REFUSAL_LOGIN, ACTION_PAUSE, 0, "the account takes no mail from the IP address of this machine",
 	    "authorise the address on the provider's security page" },
-	{ NULL, AT_AUTH, 0, NULL, "locked|disabled|suspended|blocked|deactivated", REFUSAL_ACCOUNT, ACTION_PAUSE, 0,
-	    "the account is disabled or suspended, and the login may be right",
-	    "see the provider's panel, or ask the provider" },
+	{ NULL, AT_AUTH, 0, NULL, "locked|disabled|suspended|blocked|deactivated", REFUSAL_LOGIN, ACTION_PAUSE, 0,
+	    "the account or this key is disabled or suspended", "see the provider's panel, or ask the provider" },
+	{ NULL, AT_AUTH, 535, NULL,
+	    "password incorrect|incorrect password|incorrect auth|wrong password|invalid password", REFUSAL_LOGIN,
+	    ACTION_PAUSE, 0, "user or password is wrong", "check user and password or password_file" },
 	{ NULL, AT_AUTH, 0, NULL,
 	    "temporar|try again|try later|throttl|rate limit|timeout|timed out|service unavailable", REFUSAL_LOGIN,
 	    ACTION_PAUSE, 0, "the server cannot check the login for the moment, and it may be right",
 	    "see the provider's status page if it lasts" },
 
-	/* The account: all of its mail waits. */
-	{ NULL, AT_RCPT | AT_END, 0, NULL, "receiving*limit|receiving mail*rate|receiving mail*quickly|receive limit",
+	/* The account, whatever the reason is. */
+	{ NULL, 0, 5, NULL,
+	    "your account*suspended|your account*disabled|your account*blocked|account*suspended*sending|"
+	    "sending suspended|sending is suspended|sending disabled|sending is disabled|account*under review",
+	    REFUSAL_ACCOUNT, ACTION_PAUSE, 0, "the provider has suspended the account",
+	    "see the provider's panel, or ask the provider" },
+
+	/* The sender's domain. */
+
+	/* What is said of one message or one recipient, though it sounds like the account. */
+	{ NULL, AT_END, 5, NULL, "as spam|be spam|of spam|spam content|spam message|likely unsolicited", REFUSAL_POLICY,
+	    ACTION_BY_CODE, 0, SPAM },
+	{ NULL, AT_MAIL | AT_CONTENT, 552, NULL, "message size|message*too large|message*too big", REFUSAL_SIZE,
+	    ACTION_BY_CODE, 0, TOO_LARGE },
+	{ NULL, AT_RCPT | AT_END, 0, NULL, "recipient has exceeded|recipient exceeded|recipient is over", REFUSAL_FULL,
+	    ACTION_BY_CODE, 0, MAILBOX_FULL },
+	{ NULL, AT_RCPT | AT_END, 0, NULL,
+	    "receiving*limit|receiving mail*rate|receiving mail*quickly|receive limit|limit*this recipient|"
+	    "limit*this mailbox|limit*this user",
 	    REFUSAL_FULL, ACTION_RETRY, 0, "the recipient gets more mail than his provider lets in for now",
-	    "send again later, or reach the recipient in another way" },
+	    OTHER_WAY },
+
+	/* The account's limits: all of its mail waits. */
 	{ NULL, 0, 0, NULL,
 	    "out of credits|enough credits|insufficient credit|credits exceeded|exhausted*credits|credit*exhausted",
 	    REFUSAL_ACCOUNT, ACTION_PAUSE, HOUR, "the plan's messages are used up",
@@ -56,29 +85,18 @@ const struct refusal refusals_by_text[] = {
 	    REFUSAL_ACCOUNT, ACTION_PAUSE, HOUR, "the account's limit of the day or month is used up",
 	    "wait for the next one, or ask the provider for more" },
 	{ NULL, 0, 0, NULL,
-	    "hourly*limit|hourly*quota|messages per hour|sending*limit|sending*quota|sending rate|rate limit|"
+	    "hourly*limit|hourly*quota|messages per hour|sending*limit|sending*quota|sending rate| rate limit|"
 	    "relay limit|submission*quota|throttling|ratelimit",
 	    REFUSAL_ACCOUNT, ACTION_PAUSE, 0, "the account sends more, or faster, than it may",
 	    "wait, lower connections in [smarthost], or ask the provider for more" },
 	{ NULL, AT_OPENING | AT_MAIL, 0, NULL,
 	    "too many connections|too many concurrent|connection limit|connection rate", REFUSAL_ACCOUNT, ACTION_PAUSE,
 	    0, "there are too many connections at a time", "lower connections in [smarthost]" },
-	{ NULL, 0, 5, NULL,
-	    "your account*suspended|your account*disabled|your account*blocked|account*suspended*sending|"
-	    "sending*suspended|sending*disabled|account*under review",
-	    REFUSAL_ACCOUNT, ACTION_PAUSE, 0, "the provider has suspended the account",
-	    "see the provider's panel, or ask the provider" },
-	{ NULL, AT_MESSAGE, 0, NULL,
-	    "sender*not verified|domain*not verified|from*not verified|not a verified sender|unverified sender|"
-	    "unverified domain|verify your domain|verify your sender|sender*not authorized|domain*not authorized",
-	    REFUSAL_SENDER, ACTION_RETRY, 0, "the sender is not verified at the provider",
-	    "verify the sender's domain there, or set from in [smarthost] to one that is" },
-
-	/* The sender's domain. */
 	{ NULL, AT_MESSAGE, 0, NULL, "dmarc", REFUSAL_POLICY, ACTION_BY_CODE, 0,
 	    "the DMARC policy of the sender's domain forbids mail like this",
 	    "publish the provider's SPF and DKIM records, or set from in [smarthost] to a domain that has them" },
 	{ NULL, AT_MESSAGE, 0, NULL,
+	    "spf:|sender policy framework|spf*required|dkim*required|authentication*spf|"
 	    "spf*fail|fail*spf|spf*permitted|spf*not pass|spf*reject|spf*record|dkim*fail|fail*dkim|dkim*invalid",
 	    REFUSAL_POLICY, ACTION_BY_CODE, 0, "SPF or DKIM of the sender's domain do not cover this smarthost",
 	    "publish the provider's SPF and DKIM records for the sender's domain" },
@@ -88,13 +106,19 @@ const struct refusal refusals_by_text[] = {
 	    "the mail is not authenticated for the sender's domain (SPF, DKIM, DMARC)",
 	    "set that domain's DNS records as the provider says" },
 
+	{ NULL, AT_MESSAGE, 0, NULL,
+	    "sender*not verified|domain*not verified|from*not verified|not a verified sender|unverified sender|"
+	    "unverified domain|verify your domain|verify your sender|sender*not authorized|domain*not authorized",
+	    REFUSAL_SENDER, ACTION_RETRY, 0, "the sender is not verified at the provider",
+	    "verify the sender's domain there, or set from in [smarthost] to one that is" },
+
 	/* The login again, when it is missed later. */
-	{ NULL, 0, 0, NULL,
+	{ NULL, AT_OPENING | AT_AUTH | AT_MAIL | AT_RCPT | AT_DATA, 0, NULL,
 	    "authentication required|authentication is required|authenticate first|must authenticate|"
 	    "must be authenticated|client*not authenticated|please log in|login required|unauthenticated senders",
 	    REFUSAL_LOGIN, ACTION_PAUSE, 0, "the server sees no login",
 	    "set user and password_file in [smarthost], and port = 465 or 587" },
-	{ NULL, 0, 5, NULL,
+	{ NULL, AT_OPENING | AT_AUTH | AT_MAIL, 5, NULL,
 	    "must issue a starttls|starttls first|starttls is required|encryption*required|tls*required", REFUSAL_LOGIN,
 	    ACTION_PAUSE, 0, "the server wants an encrypted connection",
 	    "set tls = starttls, or tls = implicit with port = 465" },
@@ -117,7 +141,7 @@ const struct refusal refusals_by_text[] = {
 	    ACTION_PAUSE, 0, "the IP address of this machine has no name in the DNS",
 	    "set its reverse DNS, or use a smarthost with login" },
 	{ NULL, 0, 0, NULL,
-	    "client host*blocked|client host*listed|your ip*blocked|your ip*listed|ip*blacklisted|"
+	    "client host*blocked|client host*listed|your ip*blocked|your ip*listed|"
 	    "ip address*blocked|ip address*listed|your host*blocked",
 	    REFUSAL_POLICY, ACTION_PAUSE, 0, "the server takes no mail from the IP address of this machine",
 	    "use a smarthost with login, or have the address taken off the list that the reply names" },
@@ -136,8 +160,7 @@ const struct refusal refusals_by_text[] = {
 	{ NULL, AT_RCPT | AT_CONTENT, 0, NULL,
 	    "mailbox*full|full mailbox|mailbox*quota|quota*mailbox|over quota|over-quota|overquota|out of storage|"
 	    "exceed*storage|mailbox*exceed|quota exceeded",
-	    REFUSAL_FULL, ACTION_BY_CODE, 0, "the mailbox is full",
-	    "send again later, or reach the recipient in another way" },
+	    REFUSAL_FULL, ACTION_BY_CODE, 0, MAILBOX_FULL },
 	{ NULL, AT_RCPT, 0, NULL, "too many recipients|too much recipients|recipients limit|recipient limit",
 	    REFUSAL_OTHER, ACTION_SPLIT, 0, "the server takes no more recipients in one transaction",
 	    "set recipients_per_message to spare the refusal" },
@@ -165,18 +188,19 @@ const struct refusal refusals_by_text[] = {
 	/* The message. */
 	{ NULL, AT_MAIL | AT_CONTENT, 0, NULL,
 	    "too large|too big|too long|size*exceed|exceed*size|size limit|max*message size", REFUSAL_SIZE,
-	    ACTION_BY_CODE, 0, "the message is larger than the server takes", "send a smaller message, or a link" },
+	    ACTION_BY_CODE, 0, TOO_LARGE },
 	{ NULL, AT_CONTENT, 0, NULL,
 	    "virus|malware|security issue|dangerous|prohibited*attachment|attachment*not allowed", REFUSAL_POLICY,
 	    ACTION_BY_CODE, 0, "the server does not take this attachment or takes it for a virus",
 	    "send a link instead, or the file in another form" },
 	{ NULL, AT_CONTENT, 0, NULL,
 	    "spam|unsolicited|bulk mail|junk|content rejected|rejected*content|content*reject|message content",
-	    REFUSAL_POLICY, ACTION_BY_CODE, 0, "the server takes the message for spam",
-	    "check SPF, DKIM and DMARC of the sender's domain, then the message's links and words" },
+	    REFUSAL_POLICY, ACTION_BY_CODE, 0, SPAM },
 
 	/* A code for good beside words that say otherwise. */
-	{ NULL, AT_MESSAGE, 5, NULL, "try again later|please try later|temporarily|temporary|try again in",
+	{ NULL, AT_MESSAGE, 5, NULL,
+	    "try again later|please try later|temporarily|temporary failure|temporary error|temporary problem|try "
+	    "again in",
 	    REFUSAL_OTHER, ACTION_RETRY, 0, "the code is one for good, but the words promise a later success",
 	    "wait; ask the provider if it lasts" },
 	{ 0 },

@@ -33,6 +33,8 @@ def provider_and_step(lab):
     like(got.out, rb'\ncure: use SMTP login and SMTP key', 'the provider makes it exact')
     got = lab.control('explain', '--step', 'greeting', '554 no')
     like(got.out, rb'\nmeaning: the server refuses this machine.*\ncure: .*\nsendmail-submit: keeps all mail', 'the step too')
+    got = lab.control('explain', '--provider', 'm365', '--step', 'auth', '535 5.7.8 no')
+    like(got.out, rb'\nmeaning: Microsoft refused user or secret', 'a provider by any of its names')
     like(lab.control('explain', '452 4.2.2 full').out, rb'sendmail-submit: keeps the message', 'kept')
     like(lab.control('explain', '--step', 'rcpt', '452 4.5.3 x').out, rb'sendmail-submit: names the other', 'split')
     like(lab.control('explain', '550 5.1.1 <bob@gmial.com>').out, rb'cure: check the address, is gmail.com meant\?', 'typo')
@@ -51,6 +53,7 @@ def usage(lab):
     for argv, text in (([], rb'usage: sendmailctl explain \[--provider name\] \[--step step\] reply'),
                        (['--step', 'auth'], rb'usage'), (['--what', 'x', '550 no'], rb'usage'),
                        (['--step', 'lunch', '550 no'], rb'--step is greeting'),
+                       (['--provider', 'brewo', '550 no'], rb'--provider .*sendmailctl providers'),
                        (['hello'], rb'no reply of a server'), ([''], rb'usage'), (['5500 no'], rb'no reply'),
                        (['127.0.0.1:465'], rb'no reply'), (['150 no'], rb'no reply'), (['550x'], rb'no reply'),
                        (['550 ' + 'a' * 70000], rb'usage')):

@@ -119,6 +119,21 @@ def ports_in_turn(lab):
 
 
 @test
+def one_secret_for_all_ports(lab):
+    """A command may ask a person, or a vault that counts: it runs once a login, whatever port answers."""
+    host, dead = lab.smarthost(), lab.smarthost()
+    dead.stop()
+    command = lab.path / 'print-secret'
+    command.write_text(f'#!/bin/sh\necho run >>{lab.path}/runs\necho secret\n')
+    command.chmod(0o700)
+    lab.config(host, smarthost={'port': f'{dead.implicit}, {dead.starttls}, {host.implicit}', 'tls': 'implicit',
+                                'password_file': None, 'password_command': command})
+    is_(lab.sendmail('r@x.test', stdin=MAIL).status, 0, 'status')
+    is_(len(host.messages()), 1, 'sent')
+    is_((lab.path / 'runs').read_text(), 'run\n', 'the command ran once')
+
+
+@test
 def nothing_but_silence_leads_to_the_next_port(lab):
     """A refused login, a wrong certificate: the other port is the same smarthost."""
     wrong, refusing, good = lab.smarthost(cert='wrong-name'), lab.smarthost(password='other'), lab.smarthost()
@@ -162,6 +177,49 @@ def a_busy_account_is_no_wrong_secret(lab):
     lab.config(host, smarthost={'password_file': f'{secret(lab, "old", "a")}\npassword_file = {secret(lab, "new", "b")}'})
     lab.sendmail('r@x.test', stdin=MAIL)
     is_(len(host.sessions()), 1, 'the second secret is not shown')
+
+
+@test
+def too_many_connections_is_no_wrong_secret(lab):
+    """535, but not because of the secret: the log must not call the right one refused."""
+    host = lab.smarthost(reply=['auth=535 5.7.8 Too many connections per account'])
+    lab.config(host, smarthost={'password_file': f'{secret(lab, "old", "a")}\npassword_file = {secret(lab, "new", "b")}'})
+    lab.sendmail('r@x.test', stdin=MAIL)
+    is_(len(host.sessions()), 1, 'the second secret is not shown')
+
+
+@test
+def a_revoked_secret_is_a_wrong_secret(lab):
+    """What a rotation is for: the old key was disabled, and the server says so."""
+    host = lab.smarthost(reply=['auth=535 5.7.8 this API key is deactivated'])
+    lab.config(host, smarthost={'password_file': f'{secret(lab, "old", "a")}\npassword_file = {secret(lab, "new", "b")}'})
+    lab.sendmail('r@x.test', stdin=MAIL)
+    is_(len(host.sessions()), 2, 'the second one is shown')
+
+
+@test
+def the_account_pause_grows(lab):
+    """The login works and the account does not: a session alone is no reason to begin anew with the shortest pause."""
+    host = lab.smarthost(reply=['mail*2=452 4.7.1 sending rate exceeded'])
+    lab.config(host)
+    lab.sendmail('r@x.test', stdin=MAIL)
+    path = lab.queue / pauses(lab)[0]
+    like(path.read_text(), r' steps=1 ', 'the first pause')
+    path.write_text(path.read_text().replace('until=', 'until=1 was='))
+    lab.sendmail('r@x.test', stdin=MAIL)
+    like(path.read_text(), r' steps=2 ', 'the second one is longer')
+    path.write_text(path.read_text().replace('until=', 'until=1 was='))
+    lab.sendmail('r@x.test', stdin=MAIL)
+    is_((len(host.messages()), pauses(lab)), (1, []), 'a message that went out lifts it')
+
+
+@test
+def the_end_of_a_message_is_waited_for(lab):
+    """Whoever gives up there risks to send it twice: 10 minutes at least, however short timeout is."""
+    host = lab.smarthost(reply=['dot*1=slow:2500'])
+    lab.config(host, smarthost={'timeout': '1s'})
+    is_(lab.sendmail('r@x.test', stdin=MAIL).status, 0, 'status')
+    is_((len(host.messages()), lab.queued()), (1, []), 'sent, once')
 
 
 @test

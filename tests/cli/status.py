@@ -220,4 +220,12 @@ def log_line(lab):
     is_(stat.S_IMODE(lab.log.stat().st_mode), 0o600, 'mode of a new log')
 
 
+@test
+def a_semicolon_of_the_server_is_no_cure(lab):
+    host = lab.smarthost(reply=['auth=250 fine; go on'])
+    lab.config(host, queue={'directory': 'none'})
+    got = lab.sendmail('r@x.test', stdin=b'Subject: a\n\nb\n')
+    like(got.err, rb'250 fine; go on; is this an SMTP server', 'what it said, and our cure')
+
+
 run(threads=4)

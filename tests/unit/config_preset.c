@@ -138,6 +138,8 @@ static const struct value_row {
 	    NULL },
 	{ "a region that is not in our list", "provider = ses\nregion = me-south-7\nuser = AKIA\npassword = x\n" FROM,
 	    "host = email-smtp.me-south-7.amazonaws.com", NULL },
+	{ "a host of one's own needs no region", "provider = ses\nhost = h.example\nuser = AKIA\npassword = x\n" FROM,
+	    "host = h.example\nmax_size = 40M", NULL },
 	{ "configuration set", "provider = ses\nregion = eu-west-1\nstream = shop\nuser = AKIA\npassword = x\n" FROM,
 	    "add_header = X-SES-CONFIGURATION-SET: shop", NULL },
 	{ "default region", "provider = mailgun\nuser = me@mg.b.example\npassword = x\n" FROM,
