@@ -101,6 +101,7 @@ intake_begin(struct intake *in, struct caller *caller, struct queue *queue, cons
 {
 	char id[ID_MAX];
 
+	queue_take_back(); /* that an earlier message is safe says nothing about this one */
 	*in = (struct intake){ .caller = caller, .options = options, .entry = { .fd = -1 } };
 	reader_init(&in->reader, options->dot_ends);
 	buffer_init(&in->header, HEADER_MAX);

@@ -17,9 +17,10 @@ TEXT = b'Subject: hi\r\nTo: bob@x.test\r\nBcc: secret@x.test\r\n\r\nhello\r\n'
 class Client:
     """sendmail -bs on two pipes; stderr is joined with stdout as nmh does it, so a word there is a bad reply."""
 
-    def __init__(self, lab, *argv, greeting=b'220 ', **popen):
-        self.process = subprocess.Popen([lab.program(), '-bs', *argv], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT, env=lab.environment(), bufsize=0, **popen)
+    def __init__(self, lab, *argv, greeting=b'220 ', wrapper=(), **popen):
+        self.process = subprocess.Popen([*wrapper, lab.program(), '-bs', *argv], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=lab.environment(),
+                                        bufsize=0, **popen)
         lab._started.append(self.process)
         self.pending = b''
         if greeting:
@@ -168,6 +169,26 @@ def a_stop_signal(lab):
     wait_until(lambda: lab.queued('tmp'), what='a file in tmp')
     client.process.send_signal(signal.SIGTERM)
     is_((client.process.wait(20), lab.queued('tmp', 'new')), (69, []), 'SIGTERM within a message: nothing is left')
+
+
+@test
+def a_stop_signal_within_a_later_message(lab):
+    """That an earlier message was safe says nothing about this one, wherever it is kept."""
+    host = lab.smarthost(reply=['dot*3=slow:9000'])
+    lab.config(host)
+    client = Client(lab)
+    client.mail()
+    client.send(b'MAIL FROM:<a@y.test>\r\nRCPT TO:<b@x.test>\r\nDATA\r\nSubject: x\r\n\r\n' + b'text\r\n' * 10000)
+    wait_until(lambda: lab.queued('tmp'), what='a file in tmp')
+    client.process.send_signal(signal.SIGTERM)
+    is_((client.process.wait(20), lab.queued('tmp', 'new')), (69, []), 'in the queue')
+    client = Client(lab)
+    client.mail()
+    shutil.rmtree(lab.queue / 'tmp')
+    client.send(b'MAIL FROM:<a@y.test>\r\nRCPT TO:<b@x.test>\r\nDATA\r\nSubject: x\r\n\r\n.\r\n')
+    host.messages(3)
+    client.process.send_signal(signal.SIGTERM)
+    is_(client.process.wait(20), 69, 'in an unnamed file, its answer still on the way')
 
 
 @test
