@@ -5,7 +5,8 @@
  * keeps talking: some of them live for days between two messages.
  *
  * Nothing is ever written to stderr: some callers join it with stdout and would
- * read it as a reply. After a fork the child ends at once and leaves both alone.
+ * read it as a reply. After a fork the child finishes what it has in hand and
+ * leaves both alone.
  */
 #include "command/serve.h"
 
@@ -284,10 +285,9 @@ serve(struct caller *caller, const struct options *options, const struct reason 
 	intake_guard();
 	s.server = server_new(&dialogue, NULL);
 	run(&s);
-	if (!s.outcome.background) {
+	if (!s.outcome.background)
 		drop_message(&s);
-		end_outcome(&s);
-	}
+	end_outcome(&s);
 	queue_close(s.queue);
 	server_free(s.server);
 	return s.status;

@@ -331,6 +331,41 @@ def patience_ends(lab):
 
 
 @test
+def children_say_good_bye(lab):
+    """Whoever goes on in the background ends his session as RFC 5321 4.1.1.10 wants it, and runs the queue, too."""
+    host = lab.smarthost(reply='dot*1=slow:1500')
+    lab.config(host, queue={'wait': '1s'})
+    client = Client(lab)
+    client.mail(b'Subject: slow\r\n\r\n')
+    client.quit()
+    is_([s.commands[-1] for s in host.sessions()], ['QUIT'], 'behind wait')
+    lab.sendmail('-odq', '-t', stdin=TEXT)
+    client = Client(lab, '-odb')
+    client.mail()
+    client.quit()
+    is_([s.commands[-1] for s in host.sessions(3)], ['QUIT'] * 3, '-odb, and the run for others')
+    is_(len(host.messages()), 3, 'all arrive')
+
+
+@test
+def no_session_is_shared(lab):
+    """-odb, and for a while no child can be made: the session of the caller's process is not the next child's."""
+    need_program('strace')
+    host = lab.smarthost(delay=100)
+    lab.config(host, smarthost={'connections': 9})
+    calls = 'clone,clone3,fork,vfork'
+    client = Client(lab, '-odb', wrapper=['strace', '-f', '-o', lab.path / 'trace', '-e', f'trace={calls}', '-e',
+                                          f'inject={calls}:error=EAGAIN:when=1..2'])
+    for _ in range(4):
+        client.mail()
+    client.quit()
+    host.messages(4)
+    wait_until(lambda: not lab.queued(), what='an empty queue')
+    is_(sorted(s.messages for s in host.sessions(3)), [1, 1, 2], 'the first child took it over, the others have their own')
+    is_([line for line in lab.log_lines() if ' deferred ' in line], [], 'nobody met the bytes of another process')
+
+
+@test
 def children_are_collected(lab):
     host = lab.smarthost()
     lab.config(host, smarthost={'connections': 9})
