@@ -314,6 +314,29 @@ def idle_client(lab):
 
 
 @test
+def client_that_does_not_read(lab):
+    """The same when we wait for the client to read: nobody else has to wait for him."""
+    host = lab.smarthost()
+    lab.config(host)
+    client = Client(lab)
+    client.mail()
+    fcntl.fcntl(client.process.stdin, fcntl.F_SETFL, os.O_NONBLOCK)
+    sent = 0
+    while select.select([], [client.process.stdin], [], 1)[1]:
+        sent += client.process.stdin.write(b'HELP\r\n' * 500) or 0
+    wait_until(lambda: not idle_sessions(host), 30, 'the end of the session')
+    is_(host.sessions()[0].commands[-1], 'QUIT', 'with a good-bye')
+    fcntl.fcntl(client.process.stdin, fcntl.F_SETFL, 0)
+    is_([client.reply()[:4] for _ in range(sent // 6)], [b'214 '] * (sent // 6), 'he gets every reply')
+    if sent % 6:
+        client.send(b'HELP\r\n'[sent % 6:])
+        client.reply()
+    client.mail()
+    client.quit()
+    is_(len(host.sessions(2)), 2, 'and is served on')
+
+
+@test
 def patience_ends(lab):
     """Behind `wait` a child goes on with the message, and the next one gets its own session."""
     host = lab.smarthost(reply='dot*1=slow:3000')
@@ -488,6 +511,10 @@ def odd_descriptors(lab):
         done = subprocess.run([lab.program(), '-bs'], input=b'QUIT\r\n', stdout=full, stderr=subprocess.PIPE,
                               env=lab.environment(), check=False)
     is_((done.returncode, done.stderr), (74, b''), 'replies that cannot be written')
+    folder = os.open('/', os.O_RDONLY)
+    done = subprocess.run([lab.program(), '-bs'], stdin=folder, capture_output=True, env=lab.environment(), check=False)
+    os.close(folder)
+    is_((done.returncode, done.stderr), (74, b''), 'commands that cannot be read')
 
 
 run(threads=4)
