@@ -489,6 +489,11 @@ def verify(lab):
     got = lab.sendmail('-t', '-i', '-bv', stdin=TEXT)
     is_((got.status, got.out.count(b'\n')), (0, 2), '-t: those of the header')
     is_(lab.sendmail('-bv').status, 64, 'nobody')
+    lab.config(smarthost={'only_from': 'app@y.test'})
+    got = lab.sendmail('-bv', '-f', 'app@y.test', 'bob@x.test')
+    is_((got.status, got.out), (0, b'bob@x.test... deliverable: smarthost 127.0.0.1\n'), 'a sender with a route')
+    got = lab.sendmail('-bv', '-f', 'joe@y.test', 'bob@x.test')
+    is_((got.status, got.out), (67, b'bob@x.test... no smarthost takes mail of joe@y.test\n'), 'one without')
     is_(lab.queued('tmp', 'new', 'cur'), [], 'nothing is stored')
 
 
