@@ -21,29 +21,33 @@ enum {
 	LINE_MAX_SMTP = 998, /* RFC 5322 2.1.1 */
 };
 
+static bool in_dialogue; /* see intake_guard() */
+
+/* What the process ends with when it was not to end yet. */
 static int
-stop_status(void)
+abandon(int status)
 {
-	return queue_abandon_all() ? EX_OK : EX_UNAVAILABLE;
+	return queue_abandon_all() && !in_dialogue ? EX_OK : status;
 }
 
 static int
 memory_status(void)
 {
 	queue_forgive_try();
-	return queue_abandon_all() ? EX_OK : EX_OSERR;
+	return abandon(EX_OSERR);
 }
 
 static void
 stop(int signal_number)
 {
 	(void)signal_number;
-	_exit(stop_status());
+	_exit(abandon(EX_UNAVAILABLE));
 }
 
 void
-intake_guard(void)
+intake_guard(bool dialogue)
 {
+	in_dialogue = dialogue;
 	process_on_stop(stop);
 	on_memory_failure(memory_status);
 }
@@ -101,7 +105,6 @@ intake_begin(struct intake *in, struct caller *caller, struct queue *queue, cons
 {
 	char id[ID_MAX];
 
-	queue_take_back(); /* that an earlier message is safe says nothing about this one */
 	*in = (struct intake){ .caller = caller, .options = options, .entry = { .fd = -1 } };
 	reader_init(&in->reader, options->dot_ends);
 	buffer_init(&in->header, HEADER_MAX);

@@ -4,8 +4,8 @@
  * smarthost stays open for the next message, but not longer than the client
  * keeps talking: some of them live for days between two messages.
  *
- * Nothing is ever written to stderr: some callers join it with stdout and would
- * read it as a reply. After a fork the child finishes what it has in hand and
+ * Nothing is written to stderr: some callers join it with stdout and would read
+ * it as a reply. After a fork the child finishes what it has in hand and
  * leaves both alone.
  */
 #include "command/serve.h"
@@ -293,7 +293,7 @@ serve(struct caller *caller, const struct options *options, const struct reason 
 	s.options.error_mode = 'p'; /* he hears of a refusal in a reply */
 	if (broken != NULL)
 		s.options.delivery = WISH_QUEUE;
-	intake_guard();
+	intake_guard(true);
 	s.server = server_new(&dialogue, NULL);
 	run(&s);
 	if (!s.outcome.background)

@@ -63,7 +63,7 @@ void entry_abandon(struct entry *);
 
 /* Async-signal-safe: unlinks the entry being written, if any. True when a message of this process is committed. */
 bool queue_abandon_all(void);
-/* The caller is told that his message was refused, or hands in another one: nothing before counts as committed. */
+/* The caller will be told that his message was refused: from now on nothing of it counts as committed. */
 void queue_take_back(void);
 
 /*

@@ -189,6 +189,11 @@ def a_stop_signal_within_a_later_message(lab):
     host.messages(3)
     client.process.send_signal(signal.SIGTERM)
     is_(client.process.wait(20), 69, 'in an unnamed file, its answer still on the way')
+    (lab.queue / 'tmp').mkdir()
+    client = Client(lab)
+    client.mail()
+    client.process.send_signal(signal.SIGTERM)
+    is_(client.process.wait(20), 69, 'between two messages: one that comes is not safe')
 
 
 @test
