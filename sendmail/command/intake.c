@@ -22,29 +22,33 @@ enum {
 	BODY_MAX = 2 * BLOCK, /* one block and what the reader held back */
 };
 
+static bool in_dialogue; /* see intake_guard() */
+
+/* What the process ends with when it was not to end yet. */
 static int
-stop_status(void)
+abandon(int status)
 {
-	return queue_abandon_all() ? EX_OK : EX_UNAVAILABLE;
+	return queue_abandon_all() && !in_dialogue ? EX_OK : status;
 }
 
 static int
 memory_status(void)
 {
 	queue_forgive_try();
-	return queue_abandon_all() ? EX_OK : EX_OSERR;
+	return abandon(EX_OSERR);
 }
 
 static void
 stop(int signal_number)
 {
 	(void)signal_number;
-	_exit(stop_status());
+	_exit(abandon(EX_UNAVAILABLE));
 }
 
 void
-intake_guard(void)
+intake_guard(bool dialogue)
 {
+	in_dialogue = dialogue;
 	process_on_stop(stop);
 	on_memory_failure(memory_status);
 }

@@ -30,8 +30,11 @@ struct intake {
 	bool begun; /* the header was composed and written */
 };
 
-/* A stop signal or the end of memory unlinks what is not committed; the status is 0 when something is. */
-void intake_guard(void);
+/*
+ * A stop signal or the end of memory unlinks what is not committed; the status is 0 when something is. But never in a
+ * dialogue: there what was answered is known to be safe, and the status speaks of everything else.
+ */
+void intake_guard(bool dialogue);
 /* The queue of the configuration; NULL when there is none or, logged, when it cannot be used. */
 struct queue *intake_queue(const struct caller *);
 

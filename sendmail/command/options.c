@@ -69,10 +69,12 @@ take_aliases(struct options *o, const char *value)
 	o->mode = MODE_ALIASES;
 }
 
+/* "-bd -q15m" starts a daemon that listens and runs the queue: half of it would look like all of it. */
 static void
 take_run(struct options *o, const char *value)
 {
-	o->mode = MODE_RUN;
+	if (o->mode != MODE_REFUSED)
+		o->mode = MODE_RUN;
 	o->run = value;
 }
 

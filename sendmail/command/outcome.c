@@ -46,6 +46,14 @@ leave_to_child(void *context)
 	return part_ways(context) == CALLER;
 }
 
+/* What was ours is the child's now: the next message gets a session of its own. */
+static void
+forget_session(struct outcome *o)
+{
+	o->patience.left = true; /* closed without a word */
+	delivery_end(&o->delivery);
+}
+
 /* -oem, -oee: a refusal is told by mail, too. */
 static bool
 mails_back(const struct outcome *o)
@@ -238,9 +246,8 @@ deliver(struct outcome *o, bool last, struct reason *reason)
 		settle_duties(&o->delivery, o->entry, false);
 	o->sent = o->sent || (made == ATTEMPT_MADE && o->delivery.trouble.kind == TROUBLE_NONE &&
 				 envelope_tally(&o->entry->envelope, DEFERRED) == 0);
-	/* What was ours is the child's now: the next message gets a session of its own. */
 	if (made == ATTEMPT_LEFT)
-		delivery_end(&o->delivery);
+		forget_session(o);
 	return status;
 }
 
@@ -275,12 +282,14 @@ outcome_of(struct outcome *o, struct entry *entry, bool last, struct reason *rea
 		leave_to_runner(o);
 		return EX_OK;
 	}
-	if (limited != NULL && patience_of(o) == 0 && part_ways(o) == CALLER)
+	if (limited != NULL && patience_of(o) == 0 && part_ways(o) == CALLER) {
+		forget_session(o);
 		return EX_OK;
+	}
 	o->patience.end = clock_milliseconds() + patience_of(o) * 1000;
 	o->patience.left = false;
 	o->patience.asked = o->background;
-	status = deliver(o, last, reason);
+	status = deliver(o, last || o->background, reason);
 	o->patience.asked = true; /* nobody waits between messages */
 	return status;
 }

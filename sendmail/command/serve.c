@@ -4,12 +4,14 @@
  * smarthost stays open for the next message, but not longer than the client
  * keeps talking: some of them live for days between two messages.
  *
- * Nothing is ever written to stderr: some callers join it with stdout and would
- * read it as a reply. After a fork the child ends at once and leaves both alone.
+ * Nothing is written to stderr: some callers join it with stdout and would read
+ * it as a reply. After a fork the child finishes what it has in hand and
+ * leaves both alone.
  */
 #include "command/serve.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -24,7 +26,7 @@
 
 enum {
 	BLOCK = 32768,
-	IDLE_MILLISECONDS = 5000, /* without a word of the client: then the session with the smarthost ends */
+	IDLE_MILLISECONDS = 5000, /* of a client that does nothing: then the session with the smarthost ends */
 };
 
 struct service {
@@ -192,7 +194,21 @@ end_session(struct service *s)
 
 /* ---- the loop */
 
-/* One write for all replies there are, so that a client that did not wait gets one flight. */
+/* The client neither speaks nor reads: the smarthost's session and slot are for others. */
+static void
+cool_down(struct service *s)
+{
+	if (s->taking)
+		outcome_pause(&s->outcome);
+	else
+		end_outcome(s);
+	s->warm = false;
+}
+
+/*
+ * All replies there are together, so that a client that did not wait gets one flight; in pieces for which a pipe
+ * that is ready has room.
+ */
 static void
 write_replies(struct service *s)
 {
@@ -201,8 +217,13 @@ write_replies(struct service *s)
 	const char *replies;
 
 	while (replies = server_output(s->server, &n), n > 0 && !s->outcome.background) {
-		ssize_t written = write(STDOUT_FILENO, replies, n);
+		ssize_t written;
 
+		if (s->warm && poll(&polled, 1, IDLE_MILLISECONDS) == 0) {
+			cool_down(s);
+			continue;
+		}
+		written = write(STDOUT_FILENO, replies, n < PIPE_BUF ? n : PIPE_BUF);
 		if (written >= 0) {
 			server_sent(s->server, (size_t)written);
 		} else if (errno == EAGAIN) {
@@ -234,17 +255,6 @@ take(struct service *s, const char *bytes, size_t n)
 		events[event](s);
 }
 
-/* The client is silent: the smarthost's session and slot are for others. */
-static void
-cool_down(struct service *s)
-{
-	if (s->taking)
-		outcome_pause(&s->outcome);
-	else
-		end_outcome(s);
-	s->warm = false;
-}
-
 /* What the client says next; 0 or less when nothing more comes. */
 static ssize_t
 hear(struct service *s, char *block, size_t size)
@@ -260,13 +270,15 @@ static void
 run(struct service *s)
 {
 	char block[BLOCK];
-	ssize_t n;
+	ssize_t n = 0;
 
 	write_replies(s);
 	while (serving(s) && (n = hear(s, block, sizeof(block))) > 0) {
 		take(s, block, (size_t)n);
 		write_replies(s);
 	}
+	if (n < 0)
+		s->status = EX_IOERR;
 }
 
 int
@@ -281,13 +293,12 @@ serve(struct caller *caller, const struct options *options, const struct reason 
 	s.options.error_mode = 'p'; /* he hears of a refusal in a reply */
 	if (broken != NULL)
 		s.options.delivery = WISH_QUEUE;
-	intake_guard();
+	intake_guard(true);
 	s.server = server_new(&dialogue, NULL);
 	run(&s);
-	if (!s.outcome.background) {
+	if (!s.outcome.background)
 		drop_message(&s);
-		end_outcome(&s);
-	}
+	end_outcome(&s);
 	queue_close(s.queue);
 	server_free(s.server);
 	return s.status;

@@ -10,7 +10,7 @@
 
 /*
  * Serves until QUIT or the end of stdin, then EX_OK: what was wrong was told in
- * replies. EX_IOERR when nothing can be told. broken, when not NULL: the configuration
+ * replies. EX_IOERR when nothing can be heard or told. broken, when not NULL: the configuration
  * is, and messages are only stored; the reason goes to whoever cannot be served.
  */
 int serve(struct caller *, const struct options *, const struct reason *broken);

@@ -78,7 +78,7 @@ submit(struct caller *caller, const struct options *options, struct reason *reas
 	struct intake in;
 	int status;
 
-	intake_guard();
+	intake_guard(false);
 	queue = intake_queue(caller);
 	intake_begin(&in, caller, queue, &how);
 	status = read_message(&in);

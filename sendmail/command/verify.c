@@ -36,8 +36,7 @@ static int
 print_recipients(const struct caller *caller, const struct envelope *envelope)
 {
 	const struct smarthost *order[SMARTHOSTS_MAX];
-	const struct smarthost *smarthost =
-	    route_order(&caller->config, envelope->sender, order) > 0 ? order[0] : caller->config.smarthosts;
+	bool routed = route_order(&caller->config, envelope->sender, order) > 0;
 	int status = EX_OK;
 
 	for (size_t i = 0; i < envelope->count; i++) {
@@ -47,10 +46,13 @@ print_recipients(const struct caller *caller, const struct envelope *envelope)
 		if (r->verdict == FAILED) {
 			puts(r->reply.text);
 			status = EX_NOUSER;
-		} else if (smarthost->maildir != NULL)
-			printf("deliverable: maildir %s\n", smarthost->maildir);
+		} else if (!routed) {
+			printf("no smarthost takes mail of %s\n", envelope->sender);
+			status = EX_NOUSER;
+		} else if (order[0]->maildir != NULL)
+			printf("deliverable: maildir %s\n", order[0]->maildir);
 		else
-			printf("deliverable: smarthost %s\n", smarthost->host);
+			printf("deliverable: smarthost %s\n", order[0]->host);
 	}
 	return status;
 }

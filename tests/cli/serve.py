@@ -17,9 +17,10 @@ TEXT = b'Subject: hi\r\nTo: bob@x.test\r\nBcc: secret@x.test\r\n\r\nhello\r\n'
 class Client:
     """sendmail -bs on two pipes; stderr is joined with stdout as nmh does it, so a word there is a bad reply."""
 
-    def __init__(self, lab, *argv, greeting=b'220 ', **popen):
-        self.process = subprocess.Popen([lab.program(), '-bs', *argv], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT, env=lab.environment(), bufsize=0, **popen)
+    def __init__(self, lab, *argv, greeting=b'220 ', wrapper=(), **popen):
+        self.process = subprocess.Popen([*wrapper, lab.program(), '-bs', *argv], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=lab.environment(),
+                                        bufsize=0, **popen)
         lab._started.append(self.process)
         self.pending = b''
         if greeting:
@@ -171,6 +172,31 @@ def a_stop_signal(lab):
 
 
 @test
+def a_stop_signal_within_a_later_message(lab):
+    """That an earlier message was safe says nothing about this one, wherever it is kept."""
+    host = lab.smarthost(reply=['dot*3=slow:9000'])
+    lab.config(host)
+    client = Client(lab)
+    client.mail()
+    client.send(b'MAIL FROM:<a@y.test>\r\nRCPT TO:<b@x.test>\r\nDATA\r\nSubject: x\r\n\r\n' + b'text\r\n' * 10000)
+    wait_until(lambda: lab.queued('tmp'), what='a file in tmp')
+    client.process.send_signal(signal.SIGTERM)
+    is_((client.process.wait(20), lab.queued('tmp', 'new')), (69, []), 'in the queue')
+    client = Client(lab)
+    client.mail()
+    shutil.rmtree(lab.queue / 'tmp')
+    client.send(b'MAIL FROM:<a@y.test>\r\nRCPT TO:<b@x.test>\r\nDATA\r\nSubject: x\r\n\r\n.\r\n')
+    host.messages(3)
+    client.process.send_signal(signal.SIGTERM)
+    is_(client.process.wait(20), 69, 'in an unnamed file, its answer still on the way')
+    (lab.queue / 'tmp').mkdir()
+    client = Client(lab)
+    client.mail()
+    client.process.send_signal(signal.SIGTERM)
+    is_(client.process.wait(20), 69, 'between two messages: one that comes is not safe')
+
+
+@test
 def refused(lab):
     host = lab.smarthost(reply=['rcpt:bad@x.test=550 5.1.1 no such user', 'rcpt:odd@x.test=550 go away'])
     lab.config(host)
@@ -293,6 +319,29 @@ def idle_client(lab):
 
 
 @test
+def client_that_does_not_read(lab):
+    """The same when we wait for the client to read: nobody else has to wait for him."""
+    host = lab.smarthost()
+    lab.config(host)
+    client = Client(lab)
+    client.mail()
+    fcntl.fcntl(client.process.stdin, fcntl.F_SETFL, os.O_NONBLOCK)
+    sent = 0
+    while select.select([], [client.process.stdin], [], 1)[1]:
+        sent += client.process.stdin.write(b'HELP\r\n' * 500) or 0
+    wait_until(lambda: not idle_sessions(host), 30, 'the end of the session')
+    is_(host.sessions()[0].commands[-1], 'QUIT', 'with a good-bye')
+    fcntl.fcntl(client.process.stdin, fcntl.F_SETFL, 0)
+    is_([client.reply()[:4] for _ in range(sent // 6)], [b'214 '] * (sent // 6), 'he gets every reply')
+    if sent % 6:
+        client.send(b'HELP\r\n'[sent % 6:])
+        client.reply()
+    client.mail()
+    client.quit()
+    is_(len(host.sessions(2)), 2, 'and is served on')
+
+
+@test
 def patience_ends(lab):
     """Behind `wait` a child goes on with the message, and the next one gets its own session."""
     host = lab.smarthost(reply='dot*1=slow:3000')
@@ -307,6 +356,41 @@ def patience_ends(lab):
     is_(len(host.messages(2)), 2, 'both arrive')
     wait_until(lambda: not lab.queued(), what='the removal')
     is_(len(host.sessions(2)), 2, 'each in its session')
+
+
+@test
+def children_say_good_bye(lab):
+    """Whoever goes on in the background ends his session as RFC 5321 4.1.1.10 wants it, and runs the queue, too."""
+    host = lab.smarthost(reply='dot*1=slow:1500')
+    lab.config(host, queue={'wait': '1s'})
+    client = Client(lab)
+    client.mail(b'Subject: slow\r\n\r\n')
+    client.quit()
+    is_([s.commands[-1] for s in host.sessions()], ['QUIT'], 'behind wait')
+    lab.sendmail('-odq', '-t', stdin=TEXT)
+    client = Client(lab, '-odb')
+    client.mail()
+    client.quit()
+    is_([s.commands[-1] for s in host.sessions(3)], ['QUIT'] * 3, '-odb, and the run for others')
+    is_(len(host.messages()), 3, 'all arrive')
+
+
+@test
+def no_session_is_shared(lab):
+    """-odb, and for a while no child can be made: the session of the caller's process is not the next child's."""
+    need_program('strace')
+    host = lab.smarthost(delay=100)
+    lab.config(host, smarthost={'connections': 9})
+    calls = 'clone,clone3,fork,vfork'
+    client = Client(lab, '-odb', wrapper=['strace', '-f', '-o', lab.path / 'trace', '-e', f'trace={calls}', '-e',
+                                          f'inject={calls}:error=EAGAIN:when=1..2'])
+    for _ in range(4):
+        client.mail()
+    client.quit()
+    host.messages(4)
+    wait_until(lambda: not lab.queued(), what='an empty queue')
+    is_(sorted(s.messages for s in host.sessions(3)), [1, 1, 2], 'the first child took it over, the others have their own')
+    is_([line for line in lab.log_lines() if ' deferred ' in line], [], 'nobody met the bytes of another process')
 
 
 @test
@@ -410,6 +494,11 @@ def verify(lab):
     got = lab.sendmail('-t', '-i', '-bv', stdin=TEXT)
     is_((got.status, got.out.count(b'\n')), (0, 2), '-t: those of the header')
     is_(lab.sendmail('-bv').status, 64, 'nobody')
+    lab.config(smarthost={'only_from': 'app@y.test'})
+    got = lab.sendmail('-bv', '-f', 'app@y.test', 'bob@x.test')
+    is_((got.status, got.out), (0, b'bob@x.test... deliverable: smarthost 127.0.0.1\n'), 'a sender with a route')
+    got = lab.sendmail('-bv', '-f', 'joe@y.test', 'bob@x.test')
+    is_((got.status, got.out), (67, b'bob@x.test... no smarthost takes mail of joe@y.test\n'), 'one without')
     is_(lab.queued('tmp', 'new', 'cur'), [], 'nothing is stored')
 
 
@@ -432,6 +521,10 @@ def odd_descriptors(lab):
         done = subprocess.run([lab.program(), '-bs'], input=b'QUIT\r\n', stdout=full, stderr=subprocess.PIPE,
                               env=lab.environment(), check=False)
     is_((done.returncode, done.stderr), (74, b''), 'replies that cannot be written')
+    folder = os.open('/', os.O_RDONLY)
+    done = subprocess.run([lab.program(), '-bs'], stdin=folder, capture_output=True, env=lab.environment(), check=False)
+    os.close(folder)
+    is_((done.returncode, done.stderr), (74, b''), 'commands that cannot be read')
 
 
 run(threads=4)

@@ -2,7 +2,8 @@
 """Every error that system and disk can give: exit 0 is never a lie, a failure leaves nothing behind (promise 1).
 
 After each of them: 0 only when the message arrived or waits whole in the queue, so that a run sends it, once; any other
-status only when it did not arrive and is not in the queue. tmp/ is empty.
+status only when it did not arrive and is not in the queue. tmp/ is empty. In a dialogue the same holds for 250 and each
+of its messages, and 0 only when all of them were answered.
 """
 import itertools
 import os
@@ -188,6 +189,78 @@ def failing_allocations(lab):
     few = spread(numbers, 500 if LONG else 40)
     trials = [t for t, _ in together(lambda n: allocations(lab, host, library, FAIL_FROM=n), few)]
     judge('no memory from an allocation on', trials, host, may_die=True)
+
+
+class Dialogue:
+    """Three messages in one session of -bs under an error. codes: the answers to their ends, '' without one."""
+
+    def __init__(self, lab, host, what, **options):
+        self.what, self.tokens = what, [f't{next(serial)}' for _ in range(3)]
+        self.queue = lab.path / self.tokens[0]
+        self.config = lab.config(host, 'none', path=lab.path / f'{self.tokens[0]}.ini', smarthost=NO_TLS,
+                                 queue={'directory': self.queue})
+        self.stdin = b''.join(b'MAIL FROM:<a@y.test>\nRCPT TO:<bob@x.test>\nDATA\nSubject: %s\n\n%s.\n' %
+                              (token.encode(), LINE * 1000) for token in self.tokens) + b'QUIT\n'
+        self.hold(lab, **options)
+
+    def hold(self, lab, **options):
+        self.result = lab.sendmail('-bs', stdin=self.stdin, config=self.config, **options)
+        ends = self.result.out.split(b'354 ')[1:] + [b''] * 3
+        self.codes = [end.split(b'\r\n')[1][:3].decode() if end.count(b'\r\n') > 1 else '' for end in ends[:3]]
+        self.in_tmp = sorted((self.queue / 'tmp').glob('*'))
+        self.left = recover(lab, self.queue, self.config)
+
+    def __repr__(self):
+        return f'{self.what}: status {self.result.status}, {self.result.out!r}, {self.result.err!r}, left {self.left}'
+
+
+class Traced(Dialogue):
+    """One without an error, and its calls."""
+
+    def hold(self, lab, **options):
+        self.calls, self.result = calls_of(lab, '-bs', stdin=self.stdin, config=self.config)
+        assert self.result.out.count(b'queued as') == 3, str(self.result)
+
+
+def judge_dialogues(what, trials, host, may_die=False):
+    copies = count_tokens(host)
+    answers = [(t, code, copies[token]) for t in trials for token, code in zip(t.tokens, t.codes)]
+    refused = sum(code[:1] in ('4', '5') for _, code, _ in answers)
+    ok(trials, f'{what}: {len(trials)} dialogues, {refused} messages were refused')
+    lies = [a for a in answers if a[1] == '250' and a[2] == 0]
+    ok(not lies, f'{what}: 250 is never a lie', *lies)
+    wrong = [a for a in answers if a[1][:1] in ('4', '5') and a[2] > 0]
+    ok(not wrong, f'{what}: a refusal is never a lie', *wrong)
+    twice = [a for a in answers if a[2] > 1 + may_die]
+    ok(not twice, f'{what}: nothing is sent twice', *twice)
+    mute = [t for t in trials if t.result.status == 0 and '' in t.codes]
+    ok(not mute, f'{what}: 0 only when all were answered', *mute)
+    crashed = [t for t in trials if t.result.status < 0]
+    ok(not crashed, f'{what}: no crash', *crashed)
+    debris = [(t, t.in_tmp, t.left) for t in trials if t.in_tmp or t.left]
+    ok(not debris, f'{what}: nothing is left', *debris)
+
+
+@test
+def errors_of_the_disk_in_a_dialogue(lab):
+    host = lab.smarthost(listen=['plain'], user=None)
+    clean = Traced(lab, host, 'clean')
+    calls = [c for c in clean.calls if c.name in DISK_CALLS and str(clean.queue) in c.text]
+    pairs = [(c, DISK_ERRORS[i % len(DISK_ERRORS)]) for i, c in enumerate(calls if LONG else spread(calls, 40))]
+    trials = together(lambda p: Dialogue(lab, host, f'{p[1]} at {p[0]}', wrapper=injected(*p)), pairs)
+    judge_dialogues('errors of the disk', trials, host)
+
+
+@test
+def failing_allocations_in_a_dialogue(lab):
+    library, count = helper_library('failing'), lab.path / 'count'
+    host = lab.smarthost(listen=['plain'], user=None)
+    Dialogue(lab, host, 'clean', env={'LD_PRELOAD': library, 'FAIL_COUNT': count})
+    total = int.from_bytes(count.read_bytes(), sys.byteorder)
+    numbers = range(1, total + 1) if LONG else spread(range(1, total + 1), 60)
+    trials = together(lambda n: Dialogue(lab, host, f'allocation {n} of {total}', env={
+        'LD_PRELOAD': library, 'FAIL_COUNT': lab.path / f'count-{n}', 'FAIL_AT': n}), numbers)
+    judge_dialogues('an allocation fails', trials, host, may_die=True)
 
 
 # The mounts end with this process, whatever becomes of it.

@@ -72,6 +72,8 @@ static const struct row {
 	{ { "-bd" }, { .mode = MODE_REFUSED }, "", NULL },
 	{ { "-bD" }, { .mode = MODE_REFUSED }, "", NULL },
 	{ { "-bl" }, { .mode = MODE_REFUSED }, "", NULL },
+	{ { "-bd", "-q15m" }, { .mode = MODE_REFUSED }, "", NULL },
+	{ { "-q15m", "-bd" }, { .mode = MODE_REFUSED }, "", NULL },
 	{ { "-bz" }, { .mode = MODE_REFUSED }, "", NULL },
 	{ { "-Qreason" }, { .mode = MODE_REFUSED }, "", NULL },
 	{ { "-q" }, { .mode = MODE_RUN }, "", NULL },
