@@ -151,8 +151,8 @@ become(char *const words[], char *const variables[], int out, int err)
 	if (process_detach() != 0 || dup2(out, STDOUT_FILENO) < 0 || dup2(err, STDERR_FILENO) < 0 || chdir("/") != 0)
 		_exit(NOT_FOUND);
 	process_close_others();
-	signal(SIGPIPE, SIG_DFL);
-	signal(SIGXFSZ, SIG_DFL);
+	for (int number = 1; number < NSIG; number++)
+		signal(number, SIG_DFL); /* whatever we, or who called us, had done with it */
 	if (words[0][0] == '/') {
 		execve(words[0], words, variables);
 		error = errno;

@@ -197,7 +197,7 @@ check_message(struct intake *in)
 		fail(in, check_lines(&in->entry, &in->reason));
 	if (in->status == EX_OK && envelope_tally(envelope, DEFERRED) == 0) {
 		buffer_init(&text, REASON_MAX);
-		explain_recipients(envelope, FAILED, &text);
+		explain_recipients(envelope, FAILED, NULL, &text);
 		reason_set(&in->reason, "no usable recipient: %s", buffer_string(&text));
 		buffer_free(&text);
 		fail(in, EX_DATAERR);

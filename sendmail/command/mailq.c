@@ -16,6 +16,7 @@
 #include "delivery/deliver.h"
 #include "delivery/pause.h"
 #include "queue/queue.h"
+#include "smtp/explain.h"
 
 /* The queue counts as neglected when no run came for so many first pauses, and at least so many seconds. */
 enum { NEGLECT_PAUSES = 3, NEGLECT_MIN = 3600, NANOSECONDS = 1000000000 };
@@ -49,7 +50,9 @@ print_recipient(const struct recipient *recipient)
 
 	reply_format(&recipient->reply, said, sizeof(said));
 	printable(shown, sizeof(shown), said, strlen(said));
-	if (shown[0] != '\0')
+	if (recipient->reply.code >= 400)
+		printf("%28s(%s: %s)\n", "", shown, explain_reply(NULL, STEP_ANY, &recipient->reply)->meaning);
+	else if (shown[0] != '\0')
 		printf("%28s(%s)\n", "", shown);
 	printable(shown, sizeof(shown), recipient->address, strlen(recipient->address));
 	printf("%48s %s\n", "", shown);

@@ -15,6 +15,7 @@
 #include "base/process.h"
 #include "command/run.h"
 #include "command/status.h"
+#include "config/preset.h"
 #include "delivery/settle.h"
 
 enum {
@@ -109,7 +110,7 @@ explain(const struct outcome *o, enum verdict verdict, const char *end, struct r
 
 	buffer_init(&text, REASON_MAX);
 	buffer_format(&text, "smarthost %s ", smarthost->host != NULL ? smarthost->host : smarthost->maildir);
-	explain_recipients(&o->entry->envelope, verdict, &text);
+	explain_recipients(&o->entry->envelope, verdict, preset_name(smarthost), &text);
 	buffer_add_string(&text, end);
 	reason_set(reason, "%s", buffer_string(&text));
 	buffer_free(&text);
@@ -119,7 +120,7 @@ explain(const struct outcome *o, enum verdict verdict, const char *end, struct r
 static int
 all_refused(struct outcome *o, struct reason *reason)
 {
-	int status = refused_status(&o->entry->envelope);
+	int status = refused_status(&o->entry->envelope, preset_name(o->delivery.smarthost));
 
 	explain(o, FAILED, "", reason);
 	if (!mails_back(o))
@@ -141,7 +142,7 @@ all_refused(struct outcome *o, struct reason *reason)
 static int
 some_refused(struct outcome *o, struct reason *reason)
 {
-	int status = refused_status(&o->entry->envelope);
+	int status = refused_status(&o->entry->envelope, preset_name(o->delivery.smarthost));
 
 	if (o->queue == NULL) {
 		explain(o, FAILED, "", reason);

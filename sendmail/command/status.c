@@ -40,14 +40,14 @@ print_dialogue(void *context, bool from_server, const char *line)
 }
 
 int
-refused_status(const struct envelope *envelope)
+refused_status(const struct envelope *envelope, const char *provider)
 {
 	bool all_unknown = true;
 
 	for (size_t i = 0; i < envelope->count; i++) {
 		const struct recipient *r = &envelope->recipients[i];
 
-		if (r->verdict == FAILED && refusals[explain_reply(NULL, STEP_ANY, &r->reply)->class] != EX_NOUSER)
+		if (r->verdict == FAILED && refusals[explain_reply(provider, STEP_ANY, &r->reply)->class] != EX_NOUSER)
 			all_unknown = false;
 	}
 	return all_unknown ? EX_NOUSER : EX_UNAVAILABLE;
@@ -60,9 +60,9 @@ unsent_status(const struct trouble *trouble)
 }
 
 static void
-add_cure(const struct recipient *recipient, struct buffer *out)
+add_cure(const struct recipient *recipient, const char *provider, struct buffer *out)
 {
-	const struct refusal *refusal = explain_reply(NULL, STEP_ANY, &recipient->reply);
+	const struct refusal *refusal = explain_reply(provider, STEP_ANY, &recipient->reply);
 	const char *meant = refusal->class == REFUSAL_MAILBOX ? typo_meant(recipient->address) : NULL;
 
 	buffer_format(out, "; %s", refusal->cure);
@@ -71,7 +71,7 @@ add_cure(const struct recipient *recipient, struct buffer *out)
 }
 
 void
-explain_recipients(const struct envelope *envelope, enum verdict verdict, struct buffer *out)
+explain_recipients(const struct envelope *envelope, enum verdict verdict, const char *provider, struct buffer *out)
 {
 	const struct recipient *first = NULL;
 	char said[REPLY_TEXT_MAX + 32];
@@ -85,7 +85,7 @@ explain_recipients(const struct envelope *envelope, enum verdict verdict, struct
 	reply_format(&first->reply, said, sizeof(said));
 	buffer_format(out, "to <%s>: %s", first->address, said);
 	if (verdict == FAILED)
-		add_cure(first, out);
+		add_cure(first, provider, out);
 	if (count > 1)
 		buffer_format(out, " (and %zu more recipients)", count - 1);
 }

@@ -8,12 +8,12 @@
 #include "delivery/session.h"
 #include "message/envelope.h"
 
-/* The status of a message with refused recipients: 65, 67 or 69. */
-int refused_status(const struct envelope *);
+/* The status of a message with refused recipients: 65, 67 or 69. provider: as for explain_reply(), here and below. */
+int refused_status(const struct envelope *, const char *provider);
 /* The status of a message that could neither be sent nor stored. */
 int unsent_status(const struct trouble *);
 /* Appends "to ADDRESS: what the server said; what to do (and N more)" for the recipients with this verdict. */
-void explain_recipients(const struct envelope *, enum verdict, struct buffer *);
+void explain_recipients(const struct envelope *, enum verdict, const char *provider, struct buffer *);
 /* For session_hooks.trace: a line of the dialogue, on stdout. */
 void print_dialogue(void *context, bool from_server, const char *line);
 

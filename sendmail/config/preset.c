@@ -126,6 +126,18 @@ refuse_region(const struct preset *preset, const char *region, struct reason *wh
 	return -1;
 }
 
+const char *
+preset_name(const struct smarthost *smarthost)
+{
+	const struct preset *preset = NULL;
+
+	if (smarthost->provider != NULL)
+		preset = preset_of(smarthost);
+	else if (smarthost->host != NULL)
+		preset = preset_of_host(smarthost->host);
+	return preset != NULL ? preset->name : NULL;
+}
+
 bool
 preset_has_streams(const struct preset *preset)
 {

@@ -66,6 +66,9 @@ const struct preset *preset_of_host(const char *host);
 /* The smarthost's own, by provider; NULL. */
 const struct preset *preset_of(const struct smarthost *);
 
+/* The name of its provider, by `provider` or by its host, for explanations; NULL. */
+const char *preset_name(const struct smarthost *);
+
 /* Whether `stream` means anything to the provider. */
 bool preset_has_streams(const struct preset *);
 /*

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "config/preset.h"
 #include "config/secret.h"
 #include "delivery/maildir.h"
 #include "delivery/pause.h"
@@ -69,7 +70,7 @@ log_recipient(const struct delivery *d, const struct envelope *e, const struct r
 	const struct smarthost *host = d->smarthost;
 	const char *port = d->ways[host - d->options.config->smarthosts].port;
 	char uid[NUMBER_MAX], size[NUMBER_MAX], delay[NUMBER_MAX], spent[NUMBER_MAX], where[512];
-	const struct refusal *refusal = explain_reply(host->provider, STEP_ANY, &r->reply);
+	const struct refusal *refusal = explain_reply(preset_name(host), STEP_ANY, &r->reply);
 	char reply[REPLY_TEXT_MAX + 32];
 
 	snprintf(uid, sizeof(uid), "%lu", e->uid);

@@ -345,8 +345,6 @@ static void
 set_dialogue(struct session *s, const struct session_options *options)
 {
 	const struct smarthost *smarthost = options->smarthost;
-	const struct preset *preset =
-	    smarthost->provider != NULL ? preset_of(smarthost) : preset_of_host(smarthost->host);
 	bool token = secret_is_token(smarthost);
 	unsigned timeout = (unsigned)smarthost->timeout;
 
@@ -364,7 +362,7 @@ set_dialogue(struct session *s, const struct session_options *options)
 		.host = smarthost->host,
 		.port = options->port,
 		.mechanisms = smarthost->auth,
-		.provider = preset != NULL ? preset->name : NULL,
+		.provider = preset_name(smarthost),
 		.max_size = (uint64_t)smarthost->max_size,
 		.senders = options->senders,
 		.fields = s->fields.length > 0 ? buffer_string(&s->fields) : NULL,

@@ -161,19 +161,6 @@ def from_a_terminal(lab):
 # ---- names --------------------------------------------------------------
 
 @test
-def a_person_ends_with_a_dot(lab):
-    """At a terminal nobody types an end of file behind the dot."""
-    host = plain(lab)
-    leader, follower = pty.openpty()
-    process = lab.start('bob@x.test', stdin=follower)
-    os.write(leader, b'Subject: typed\n\nhello\n.\n')
-    is_(process.wait(20), 0, 'status')
-    is_([m.body for m in host.messages(1)], [b'hello\r\n'], 'sent')
-    os.close(leader)
-    os.close(follower)
-
-
-@test
 def called_by_any_name(lab):
     host = plain(lab)
     links = [lab.path / 'usr/sbin/sendmail', lab.path / 'usr/lib/sendmail', lab.path / 'alternatives/mta']

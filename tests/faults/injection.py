@@ -80,7 +80,7 @@ def log_faults(lab, as_json=False):
 
 
 def session_faults(session):
-    lines = session.raw.split(b'\r\n')
+    lines = session.raw.replace('\u2028'.encode(), b'u').split(b'\r\n')     # the one valid UTF-8 among the values
     return [f'command {line!r}' for line in lines[:-1] if not COMMAND.match(line)] + ([] if lines[-1] == b'' else ['half a command'])
 
 
@@ -174,7 +174,7 @@ def judge(field, byte, got, harmless):
 
 
 def smarthost(lab, as_json=False, **config):
-    host = lab.smarthost(listen=['plain'], user=None)
+    host = lab.smarthost(listen=['plain'], user=None, ehlo='PIPELINING,CHUNKING,8BITMIME,SMTPUTF8,ENHANCEDSTATUSCODES')
     lab.config(host, 'none', smarthost={**NO_TLS, 'messages_per_connection': 1000}, log={'target': lab.log, 'format': 'json' if as_json else 'text'}, **config)
     return host
 

@@ -63,8 +63,8 @@ check_row(const struct row *row)
 		reply_set(&r->reply, row->recipients[i].code, row->recipients[i].enhanced, "text");
 	}
 	if (row->about == FAILED)
-		ok(refused_status(&envelope) == row->status, "%s: status %d", row->name, row->status);
-	explain_recipients(&envelope, row->about, &text);
+		ok(refused_status(&envelope, NULL) == row->status, "%s: status %d", row->name, row->status);
+	explain_recipients(&envelope, row->about, NULL, &text);
 	if (!ok(strcmp(buffer_string(&text), row->text) == 0, "%s: text", row->name))
 		note("%s", buffer_string(&text));
 	buffer_free(&text);
