@@ -84,7 +84,7 @@ def like_symfony(lab):
     """HELO, NOOP pings, several messages and hours between them; the header is completed and Bcc taken out."""
     host = lab.smarthost()
     lab.config(host)
-    client = Client(lab)
+    client = Client(lab, '-v')
     client.say('HELO [127.0.0.1]', '250 ')
     client.mail()
     client.say('NOOP', '250 ')
@@ -259,6 +259,23 @@ def queue_that_cannot_be_used(lab):
     client.mail()
     client.quit()
     is_((len(host.messages()), len(host.sessions())), (2, 1), 'both sent, one session')
+
+
+@test
+def queue_that_is_lost_on_the_way(lab):
+    """A message that cannot be stored is not safe when `wait` is over, whatever became of the one before it."""
+    host = lab.smarthost(reply=['dot*2=slow:2500', 'mail:later@y.test=451 4.3.0 later'])
+    lab.config(host, queue={'wait': '1s'})
+    client = Client(lab)
+    client.mail()
+    shutil.rmtree(lab.queue / 'tmp')
+    start = time.monotonic()
+    client.mail()
+    ok(time.monotonic() - start >= 2.5, 'answered when the smarthost has it')
+    client.mail(sender='later@y.test', want=r'451 4\.[0-9.]+ [^\n]*451 4\.3\.0 later')
+    (lab.queue / 'tmp').mkdir()
+    client.quit()
+    is_((len(host.messages()), lab.queued('tmp', 'new')), (2, []), 'both that were answered')
 
 
 @test
