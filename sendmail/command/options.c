@@ -57,12 +57,6 @@ take_full_name(struct options *o, const char *value)
 }
 
 static void
-take_body_type(struct options *o, const char *value)
-{
-	o->eight_bit = same_text(value, strlen(value), "8BITMIME");
-}
-
-static void
 take_aliases(struct options *o, const char *value)
 {
 	(void)value;
@@ -239,7 +233,7 @@ take_long(struct options *o, const char *value)
 
 const struct option_row option_rows[] = {
 	{ 'A', VALUE_NEEDED, NULL },
-	{ 'B', VALUE_NEEDED, take_body_type },
+	{ 'B', VALUE_NEEDED, NULL },
 	{ 'C', VALUE_NEEDED, NULL },
 	{ 'D', VALUE_NEEDED, NULL },
 	{ 'E', VALUE_ATTACHED, NULL },

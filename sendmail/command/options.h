@@ -38,7 +38,6 @@ struct options {
 	bool from_header; /* -t */
 	bool ignore_dots; /* -i, -oi */
 	bool verbose; /* -v */
-	bool eight_bit; /* -B8BITMIME */
 	const char *sender; /* -f, -r; the last one; NULL: none */
 	const char *full_name; /* -F; NULL: none */
 	const char *run; /* -q: its value, "" without one */

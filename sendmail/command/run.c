@@ -106,6 +106,17 @@ run_forever(struct caller *caller, long interval, bool verbose)
 	}
 }
 
+/*
+ * With what only a submission says beside it, an interval did not come from
+ * whoever runs the queue: a web form that gets an option into PHP's mail() must
+ * not keep its worker for ever.
+ */
+static bool
+is_submission(const struct options *options)
+{
+	return options->from_header || options->ignore_dots || options->recipient_count > 0;
+}
+
 int
 run_mode(struct caller *caller, const struct options *options, struct reason *reason)
 {
@@ -116,7 +127,7 @@ run_mode(struct caller *caller, const struct options *options, struct reason *re
 
 	if (status != EX_OK)
 		return status;
-	if (interval > 0)
+	if (interval > 0 && !is_submission(options))
 		run_forever(caller, interval, options->verbose);
 	if (value[0] == 'I')
 		filter.id = part;

@@ -42,7 +42,7 @@ static const struct row {
 	{ { "-tfa@b" }, { .from_header = true, .sender = "a@b" }, "", NULL },
 	{ { "-tif", "a@b" }, { .from_header = true, .ignore_dots = true, .sender = "a@b" }, "", NULL },
 	{ { "-FCronDaemon", "-i", "-B8BITMIME", "-oem", "root" },
-	    { .full_name = "CronDaemon", .ignore_dots = true, .eight_bit = true, .error_mode = 'm' }, "root", NULL },
+	    { .full_name = "CronDaemon", .ignore_dots = true, .error_mode = 'm' }, "root", NULL },
 	{ { "-FCronDaemon", "-odi", "-oem", "-or0s", "-oi", "-t" },
 	    { .full_name = "CronDaemon",
 		.ignore_dots = true,
@@ -55,8 +55,8 @@ static const struct row {
 	{ { "-F" }, { .mode = MODE_SUBMIT }, "", "option requires an argument -- F" },
 	{ { "-tf" }, { .mode = MODE_SUBMIT }, "", "option requires an argument -- f" },
 	{ { "-o" }, { .mode = MODE_SUBMIT }, "", "option requires an argument -- o" },
-	{ { "-B", "8BITMIME", "-f", "a@b", "--", "c@d" }, { .eight_bit = true, .sender = "a@b" }, "c@d", NULL },
-	{ { "-B7BIT" }, { .eight_bit = false }, "", NULL },
+	{ { "-B", "8BITMIME", "-f", "a@b", "--", "c@d" }, { .sender = "a@b" }, "c@d", NULL },
+	{ { "-B7BIT" }, { .verbose = false }, "", NULL },
 	{ { "a@b", "-f", "c@d" }, { .sender = NULL }, "a@b -f c@d", NULL },
 	{ { "--", "-t" }, { .from_header = false }, "-t", NULL },
 	{ { "-" }, { .mode = MODE_SUBMIT }, "-", NULL },
@@ -151,9 +151,9 @@ static bool
 same_options(const struct options *a, const struct options *b)
 {
 	return a->mode == b->mode && a->from_header == b->from_header && a->ignore_dots == b->ignore_dots &&
-	       a->verbose == b->verbose && a->eight_bit == b->eight_bit && same(a->sender, b->sender) &&
-	       same(a->full_name, b->full_name) && a->delivery == b->delivery && strcmp(a->ignored, b->ignored) == 0 &&
-	       a->notify == b->notify && a->ret == b->ret && same(a->envid, b->envid) &&
+	       a->verbose == b->verbose && same(a->sender, b->sender) && same(a->full_name, b->full_name) &&
+	       a->delivery == b->delivery && strcmp(a->ignored, b->ignored) == 0 && a->notify == b->notify &&
+	       a->ret == b->ret && same(a->envid, b->envid) &&
 	       a->error_mode == (b->error_mode != '\0' ? b->error_mode : 'p') && strcmp(a->misused, b->misused) == 0;
 }
 
