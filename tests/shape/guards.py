@@ -30,7 +30,7 @@ FAULTS = (
     ('the SMTP engine writes to a descriptor', 'sendmail/smtp/reply.c', r'\Z',
      '\n#include <unistd.h>\nlong say(void);\nlong\nsay(void)\n{\n\treturn write(2, "x", 1);\n}\n',
      'sendmail/smtp/reply.o', LAYERS),
-    ('an option is missing in the page', 'sendmail/sendmail.8', r'\.It Fl t\n', '.It Cm tee\n', None, PAGES),
+    ('an option is missing in the page', 'sendmail/sendmail.8', r'Fl t\b', 'Cm tee', None, PAGES),
     ('a subcommand is missing in the page', 'sendmail/sendmailctl.8', r'\.It Cm config', '.It Cm settings', None,
      PAGES),
     ('a key is missing in the page', 'sendmail/sendmail.ini.5', r'helo', 'hallo', None, KEYS),
