@@ -76,7 +76,8 @@ static const struct run_row {
 	{ "no terminal", "sh -c 'cat </dev/tty 2>/dev/null || echo none'", "none\n", NULL },
 	{ "only three descriptors", "sh -c 'ls /proc/self/fd | head -n 3; ls /proc/self/fd | wc -l'", "0\n1\n2\n4\n",
 	    NULL },
-	{ "default signals", "grep ^SigIgn: /proc/self/status", "SigIgn:\t0000000000000000\n", NULL },
+	/* 32 and 33 are the C library's own: it lets nobody change them. */
+	{ "default signals", "grep -cE '^SigIgn:.0000000[0-3][08]0000000$' /proc/self/status", "1\n", NULL },
 	{ "a straggler does not hold it up", "sh -c 'sleep 20 & echo done'", "done\n", NULL },
 	{ "closed output", "sh -c 'exec >&- 2>&-; sleep 0.05; exit 4'", NULL, "\"sh\" exited with status 4" },
 };
