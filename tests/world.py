@@ -35,7 +35,7 @@ TEXT = 'Gr\u00fc\u00dfe,\nFrom here on\n..x\n\nend\n'.encode()
 
 PACKAGES = '''alpine anacron apt-listchanges at bsd-mailx calendar cron cron-apt ddclient devscripts dovecot-sieve
     fail2ban git-email libemail-sender-perl libmail-sendmail-perl libmailtools-perl libmime-lite-perl
-    libphp-phpmailer logwatch maildrop mailutils mdadm mercurial mutt neomutt nmh node-nodemailer php-cli
+    libphp-phpmailer logwatch maildrop mailutils mdadm mercurial mutt neomutt nmh node-nodemailer nodejs php-cli
     php-horde-mail php-symfony-mailer popularity-contest procmail reportbug ruby-mail
     s-nail smartmontools sudo swaks unattended-upgrades vacation'''.split()
 # Not needed by what is run here: the machine's own service manager, and mail servers.

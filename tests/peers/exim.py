@@ -1,5 +1,6 @@
 """Exim: most keywords of EHLO depend on the address that was called, but 8BITMIME on the whole configuration."""
 import os
+import shutil
 
 from peer import start, wait_for_listeners
 from peers.common import PASSWORD, RECIPIENTS_MAX, SIZE_MAX, USER, make_folder
@@ -125,6 +126,7 @@ class Exim:
     def __init__(self, folder, places, certificate, ca, boxes, auth):
         self.folder = make_folder(folder)
         make_folder(folder / 'mail', 'vmail')
+        ca = shutil.copyfile(ca, folder / 'ca.pem')     # the project may lie where Exim's user cannot look
         (folder / 'boxes').write_text(''.join(f'{local}: {box}\n' for local, box in boxes.items()))
         groups = [[p for p in places if ('8BITMIME' in p.off) == without] for without in (False, True)]
         self._processes = []
