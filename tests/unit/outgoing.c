@@ -163,7 +163,9 @@ static const struct {
 } grown[] = {
 	{ "a From field that is Reply-To, too", "From: a@x.example, b@%.exampl\n\nx\n", 0,
 	    "\nReply-To: a@x.example,\r\n" },
-	{ "a longer address behind a name", "From: =?utf-8?Q?a?= (%) <a@b>\n\nx\n", 0, "\r\n <app@shop.example>\r\n" },
+	{ "an encoded name behind 17 lines of comments",
+	    "From: =?utf-8?Q?a?= (\n %\n %\n %\n %\n %\n %\n %\n %\n %\n %\n %\n %\n %\n %\n %\n %\n %) <a@b>\n\nx\n",
+	    0, "From: =?utf-8?Q?a?= <app@shop.example>\r\nX-Original-From: " },
 	{ "an encoded name in a list", "To: \xc3\xa9 <a@b>, c@%.exam\n\nx\n", CONVERT_HEADER, "<a@b>,\r\n c@xx" },
 	{ "an encoding far away", "Content-Transfer-Encoding:~base64 (%)\n\nAA==\n", CONVERT_LINES, " base64 (xx" },
 };
