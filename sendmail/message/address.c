@@ -87,18 +87,20 @@ skip_brackets(const char *p, const char *end)
 }
 
 const char *
-address_skip(const char *p, const char *end)
+address_skip(const char *p, const char *end, unsigned *unclosed)
 {
-	switch (*p) {
-	case '"':
-		return skip_quoted(p, end);
-	case '(':
-		return skip_comment(p, end);
-	case '<':
-		return skip_brackets(p, end);
-	default:
+	const char *next = p;
+
+	if (*unclosed == UNCLOSED_MAX)
 		return p;
-	}
+	if (*p == '"')
+		next = skip_quoted(p, end);
+	else if (*p == '(')
+		next = skip_comment(p, end);
+	else if (*p == '<')
+		next = skip_brackets(p, end);
+	*unclosed += next == NULL;
+	return next;
 }
 
 /* Blanks and comments; true when there were any. */
@@ -132,10 +134,9 @@ element_end(struct address_list *list, const char *p)
 	bool phrase = true; /* so far it could be the name of a group */
 
 	while (p < list->end && *p != ',' && *p != ';') {
-		const char *next = list->unclosed < UNCLOSED_MAX ? address_skip(p, list->end) : p;
+		const char *next = address_skip(p, list->end, &list->unclosed);
 
 		if (next == NULL) {
-			list->unclosed++;
 			next = memchr(p, ',', (size_t)(list->end - p));
 			return next != NULL ? next : list->end;
 		}
@@ -380,8 +381,10 @@ read_spec(struct address *a, struct cursor c)
 static const char *
 find_bracket(const char *p, const char *end)
 {
+	unsigned unclosed = 0;
+
 	while (p != NULL && p < end && *p != '<') {
-		const char *next = address_skip(p, end);
+		const char *next = address_skip(p, end, &unclosed);
 
 		p = next == p ? p + 1 : next;
 	}
@@ -489,9 +492,10 @@ void
 address_name(const struct address *a, struct buffer *out)
 {
 	const char *p = a->start, *end = a->start + a->phrase_length, *next;
+	unsigned unclosed = 0;
 
 	for (; p < end; p = next) {
-		next = address_skip(p, end);
+		next = address_skip(p, end, &unclosed);
 		if (next == NULL || next == p) {
 			add_name_byte(out, is_space(*p) ? ' ' : *p);
 			next = p + 1;
@@ -506,9 +510,10 @@ void
 address_comment(const struct address *a, struct buffer *out)
 {
 	const char *p = a->start, *end = a->start + a->length, *next;
+	unsigned unclosed = 0;
 
 	for (; p < end; p = next) {
-		next = *p == '<' ? p : address_skip(p, end);
+		next = *p == '<' ? p : address_skip(p, end, &unclosed);
 		if (next == NULL || next == p)
 			next = p + 1;
 		else if (*p == '(') {

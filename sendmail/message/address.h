@@ -53,9 +53,10 @@ bool address_needs_utf8(const char *);
 
 /*
  * Behind the quoted string, comment or angle brackets that open at p (p < end):
- * p itself when nothing opens there, NULL when it never closes.
+ * p itself when nothing opens there, NULL when it never closes. unclosed counts the latter over a walk, from 0;
+ * behind a few of them nothing opens any more, or a hostile text would cost quadratic time.
  */
-const char *address_skip(const char *p, const char *end);
+const char *address_skip(const char *p, const char *end, unsigned *unclosed);
 
 /* Append the display name as its reader sees it: no quotes, no folding, no control characters. */
 void address_name(const struct address *, struct buffer *);

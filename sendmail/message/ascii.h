@@ -13,6 +13,13 @@ is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
+/* A blank, or a line end within a stored field: together they are folding. */
+static inline bool
+is_gap(char c)
+{
+	return is_blank(c) || c == '\n';
+}
+
 static inline bool
 is_control(char c)
 {

@@ -1,12 +1,14 @@
 /*
- * Only text counts: fields are folded wherever they are too long, and a signature
- * in a header of its own (DKIM, relaxed) survives that.
+ * In the message's own header fields are folded wherever they are too long, and a
+ * signature of them (DKIM, relaxed) survives that. All that stands in a signed body counts.
  */
 #include "message/longline.h"
 
 #include <string.h>
 
 #include "message/outgoing.h"
+
+static void on_text(void *, const char *, size_t);
 
 static void
 on_field(void *context, const struct field *field, bool continued)
@@ -15,6 +17,8 @@ on_field(void *context, const struct field *field, bool continued)
 
 	if (l->mime.top && !continued && field_is(field, "DKIM-Signature"))
 		l->signed_whole = true;
+	if (!l->mime.top && l->signed_whole) /* it stands in the body */
+		on_text(l, field->name, (size_t)(field->value - field->name) + field->value_length + 1);
 }
 
 static void

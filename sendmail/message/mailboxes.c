@@ -12,15 +12,9 @@
 #include "message/words.h"
 
 enum {
-	TEXT_LIMIT = 1 << 16,
+	TEXT_LIMIT = 1 << 20, /* a field is no longer */
 	FOLD_FROM = 42, /* column behind which a new line is begun */
 };
-
-static bool
-is_gap(char c)
-{
-	return is_blank(c) || c == '\n';
-}
 
 /* A blank before an encoded word; a fold when the line is long already. */
 static void
@@ -57,12 +51,12 @@ add_comment(struct buffer *out, const char *p, const char *end)
 
 /* The end of the words that begin at p: a comment, or the end. */
 static const char *
-words_end(const char *p, const char *end)
+words_end(const char *p, const char *end, unsigned *unclosed)
 {
 	while (p < end && *p != '(') {
-		const char *next = *p == '"' ? address_skip(p, end) : NULL;
+		const char *next = *p == '"' ? address_skip(p, end, unclosed) : NULL;
 
-		p = next != NULL ? next : p + 1;
+		p = next != NULL && next > p ? next : p + 1;
 	}
 	return p;
 }
@@ -90,16 +84,18 @@ add_words(struct buffer *out, const char *p, const char *end)
 static void
 add_mixed(struct buffer *out, const char *p, const char *end)
 {
+	unsigned unclosed = 0;
+
 	while (p < end) {
-		const char *stop = *p == '(' ? address_skip(p, end) : NULL, *last;
-		bool comment = stop != NULL;
+		const char *stop = *p == '(' ? address_skip(p, end, &unclosed) : NULL, *last;
+		bool comment = stop != NULL && stop > p;
 
 		if (is_gap(*p)) {
 			buffer_add_char(out, *p++);
 			continue;
 		}
 		if (!comment)
-			stop = words_end(p + 1, end);
+			stop = words_end(p + 1, end, &unclosed);
 		for (last = stop; !comment && is_gap(last[-1]); last--)
 			continue;
 		if (!has_eight_bit(p, (size_t)(last - p)))
@@ -134,14 +130,16 @@ add_downgraded(struct buffer *out, const struct address *a, bool in_group)
 static void
 add_element(struct buffer *out, const struct address *a, enum address_result result, bool in_group)
 {
-	const char *end = a->start + a->length, *bracket = a->start + a->phrase_length, *close = bracket;
+	const char *end = a->start + a->length, *bracket = a->start + a->phrase_length, *close = NULL;
+	unsigned unclosed = 0;
 
 	if (result == ADDRESS_FOUND && has_eight_bit(a->spec, a->spec_length)) {
 		add_downgraded(out, a, in_group);
 		return;
 	}
-	if (bracket < end && *bracket == '<' && address_skip(bracket, end) != NULL)
-		close = address_skip(bracket, end);
+	if (bracket < end && *bracket == '<')
+		close = address_skip(bracket, end, &unclosed);
+	close = close != NULL ? close : bracket;
 	add_mixed(out, a->start, bracket);
 	if (close > bracket) {
 		if (has_eight_bit(a->start, a->phrase_length))
@@ -155,6 +153,8 @@ add_element(struct buffer *out, const struct address *a, enum address_result res
 static void
 add_between(struct buffer *out, const char *p, const char *end, bool *in_group)
 {
+	unsigned unclosed = 0;
+
 	while (p < end) {
 		const char *stop = p;
 
@@ -164,7 +164,7 @@ add_between(struct buffer *out, const char *p, const char *end, bool *in_group)
 			continue;
 		}
 		while (stop < end && *stop != ':' && *stop != ';') {
-			const char *next = address_skip(stop, end);
+			const char *next = address_skip(stop, end, &unclosed);
 
 			stop = next != NULL && next > stop ? next : stop + 1;
 		}

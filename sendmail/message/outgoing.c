@@ -81,11 +81,12 @@ put_text(struct outgoing *o)
 	buffer_clear(&o->text);
 }
 
+/* The sender rule and encoded words make lines longer, so that any may need a fold. */
 static void
 put_field(struct outgoing *o, const struct field *field)
 {
 	field_add_kind(&o->text, o->kind, field->name, field->name_length, field->value, field->value_length,
-	    converts(o, CONVERT_HEADER), converts(o, CONVERT_LINES));
+	    converts(o, CONVERT_HEADER), true);
 	put_text(o);
 }
 
@@ -128,10 +129,16 @@ apply_rule(struct outgoing *o, const struct field *field)
 static bool
 takes_encoding(struct outgoing *o, const struct field *field)
 {
+	size_t gap = 0;
+
 	if (!converts(o, CONVERT_TEXT) || !field_is(field, encoding_field))
 		return false;
+	/* Of one that has to be cut the word is what counts. */
+	if (field->value_length > ENCODING_FIELD_MAX)
+		while (gap + 1 < field->value_length && is_gap(field->value[gap + 1]))
+			gap++;
 	if (o->encoding.length == 0)
-		buffer_add(&o->encoding, field->value, field->value_length);
+		buffer_add(&o->encoding, field->value + gap, field->value_length - gap);
 	return true;
 }
 
@@ -197,7 +204,7 @@ add_mime_fields(struct outgoing *o, bool empty)
 		buffer_format(&o->text, "%s: %s\n", encoding_field, name);
 	else if (part->has_encoding)
 		field_add(&o->text, encoding_field, strlen(encoding_field), o->encoding.data, o->encoding.length,
-		    converts(o, CONVERT_HEADER), converts(o, CONVERT_LINES));
+		    converts(o, CONVERT_HEADER), true);
 	buffer_clear(&o->encoding);
 }
 

@@ -19,12 +19,6 @@ enum {
 	ESCAPED = 3, /* "%XX" */
 };
 
-static bool
-is_gap(char c)
-{
-	return is_blank(c) || c == '\n';
-}
-
 /* The next ';' outside of quotes, or end. */
 static const char *
 find_semicolon(const char *p, const char *end)

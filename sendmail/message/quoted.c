@@ -96,8 +96,9 @@ encode(struct quoted *q, char c, struct buffer *out)
 static void
 break_quoted(struct quoted *q, char c, struct buffer *out)
 {
-	/* A run of '=' is no encoding, and no place in it is better than another one. */
-	bool safe = (q->escape == 0 && !is_blank(q->before)) || q->column >= BREAK_AT;
+	/* A run of '=' is no encoding, and no place in it is better than another one; before "=XX" a break is always
+	 * safe. */
+	bool safe = (q->escape == 0 && (!is_blank(q->before) || c == '=')) || q->column >= BREAK_AT;
 
 	if (c == '\n') {
 		q->escape = 0;

@@ -92,7 +92,7 @@ add_from(struct buffer *out, const struct sender_rule *rule, const struct addres
 	const char *text = buffer_string(name);
 
 	buffer_add_string(out, "From: ");
-	if (strstr(text, "=?") != NULL && name->length < ORIGINAL_MAX / 2 && a->phrase_length > 0) {
+	if (strstr(text, "=?") != NULL && a->phrase_length > 0 && a->phrase_length < ORIGINAL_MAX) {
 		size_t length = a->phrase_length;
 
 		while (length > 0 && (is_blank(a->start[length - 1]) || a->start[length - 1] == '\n'))

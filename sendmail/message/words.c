@@ -97,12 +97,6 @@ words_add(struct buffer *out, const char *text, size_t n)
 	buffer_free(&form);
 }
 
-static bool
-is_gap(char c)
-{
-	return is_blank(c) || c == '\n';
-}
-
 static const char *
 skip_gap(const char *p, const char *end)
 {
