@@ -454,6 +454,11 @@ smtp_body(struct smtp *s, const char *bytes, size_t n, bool last)
 	outgoing_add(t->outgoing, bytes, n, out);
 	if (last)
 		outgoing_end(t->outgoing, out);
+	/* The limits forbid it; but a message that was cut must never get its end. */
+	if (out->overflow) {
+		smtp_lost(s, "the message grew beyond what the engine holds");
+		return;
+	}
 	if (chunks && (last || out->length > 0))
 		put_chunk(s, last);
 	else if (last && !chunks)
