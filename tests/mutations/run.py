@@ -215,7 +215,7 @@ def read(message):
     leaves = [content_of(p) for p in parts if not p.is_multipart()]
     fields = [words(value) for name in FIELDS for value in
               (str(v) if not isinstance(v, email.header.Header) else v.encode() for v in parsed.get_all(name, []))]
-    return [type_of(p) for p in parts], leaves, fields
+    return [type_of(p) for p in parts], leaves, [f for f in fields if f]     # an empty address field is dropped
 
 
 class Pass:
