@@ -364,8 +364,6 @@ read_spec(struct address *a, struct cursor c)
 	if (local.length == 0)
 		return "nothing before @";
 	a->bare = c.at == c.end;
-	if (a->bare && is_command(&local))
-		return "files, programs and lists are no recipients";
 	if (!a->bare) {
 		c.at++;
 		reason = read_domain(&c, &domain, &end);
@@ -373,6 +371,8 @@ read_spec(struct address *a, struct cursor c)
 			return reason;
 		a->bare = same_text(domain.bytes, domain.length, "localhost");
 	}
+	if (a->bare && is_command(&local))
+		return "files, programs and lists are no recipients";
 	a->spec_length = (size_t)(end - a->spec);
 	return set_text(a, &local, a->bare ? NULL : &domain);
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Whatever a caller hands down: closed descriptors, ignored signals, no passwd entry, an odd environment."""
+import contextlib
 import fcntl
 import os
 import pty
@@ -290,9 +291,13 @@ def little_memory(lab):
 
 def outcome_of(lab, host, got, name):
     """0 and the mail delivered or stored, or another status and one clear line. Takes the mail away again."""
-    arrived, stored = len(host.messages()), len(lab.queued())
-    new = arrived - getattr(lab, 'arrived', 0) + stored
-    lab.arrived = arrived
+    def new_mail():
+        lab.now = len(host.messages())
+        return lab.now - getattr(lab, 'arrived', 0) + len(lab.queued())
+    with contextlib.suppress(TimeoutError):     # in the background it may be there already and here still
+        wait_until(lambda: got.status != 0 or new_mail() == 1, 5)
+    new = new_mail()
+    lab.arrived = lab.now
     for path in lab.queued('tmp', 'new', 'cur'):
         path.unlink()
     lab.control('queue', 'retry', '--all')      # the pause of a failure
@@ -389,6 +394,7 @@ def folder_full_of_traps(lab):
         os.chdir(trap)
         trap.chmod(0)
     outcome_of(lab, host, lab.sendmail('-t', stdin=MAIL, preexec_fn=without_rights), 'mode 000')
+    trap.chmod(0o700)
 
 
 @test
